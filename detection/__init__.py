@@ -1,0 +1,1 @@
+"""Satellite images of many dates into multi-temporal landslide inventories."""

@@ -1,0 +1,1 @@
+"""Spatiotemporal landslide hazard: where, when and how large, epoch by epoch."""

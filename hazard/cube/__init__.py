@@ -1,0 +1,1 @@
+"""Georeferenced arrays to one validated data cube: layers, mask, patches, folds and batches."""

@@ -1,0 +1,1 @@
+"""Frequency-area laws of landslides."""
