@@ -34,14 +34,14 @@ class UsageError(UserError):
 
 
 class ConfigError(UsageError):
-    """A configuration file is wrong (exit code 2).
+    r"""A configuration file is wrong (exit code 2).
 
     Attributes:
         problems: one line per wrong key.
 
     Example:
         >>> str(ConfigError("a.yaml", ["seed: found 'x'; expected an integer"]))
-        "a.yaml: 1 problem\\n  seed: found 'x'; expected an integer"
+        "a.yaml: 1 problem\n  seed: found 'x'; expected an integer"
     """
 
     def __init__(self, source: str, problems: list[str]) -> None:
