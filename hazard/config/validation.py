@@ -146,14 +146,19 @@ def _models_at(model: type[BaseModel], path: KeyPath, values: Any) -> list[type[
                 field = candidate.model_fields.get(part)
                 if field is not None:
                     following.append(field.annotation)
-        container: Any = here
-        here = container[part] if isinstance(container, (dict, list)) else None
+        here = _child(here, part)
         candidates = [item for annotation in following for item in _unfold(annotation)]
     found = [c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)]
     if isinstance(here, dict) and "kind" in here:
         tagged = [m for m in found if _tag(m) == here["kind"]]
         return tagged or found
     return found
+
+
+def _child(container: Any, part: str | int) -> Any:
+    if isinstance(container, list) and isinstance(part, int):
+        return container[part]
+    return container.get(part) if isinstance(container, dict) else None
 
 
 def _tag(model: type[BaseModel]) -> object:
