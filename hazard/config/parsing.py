@@ -30,12 +30,15 @@ class RawConfig:
         values: nested mapping as written, references replaced, overrides applied.
         lines: line of each key path in the file (1-based); overridden keys are absent.
         overridden: key paths that came from ``--set``.
+        problems: duplicate keys, unset references and malformed overrides. They are told
+            together with those that `hazard.config.validation.validate` finds.
     """
 
     source: str
     values: dict[str, Any]
     lines: dict[KeyPath, int] = field(default_factory=dict)
     overridden: frozenset[KeyPath] = frozenset()
+    problems: tuple[str, ...] = ()
 
 
 def read_yaml(
@@ -49,8 +52,7 @@ def read_yaml(
         environment: variables for references; None is the process environment.
 
     Raises:
-        ConfigError: missing or unreadable file, bad YAML, duplicate key, unset reference
-            without default, or a malformed override. All that can be found are reported at once.
+        ConfigError: missing or unreadable file, or bad YAML: nothing more can be checked.
     """
     source = str(path)
     try:
@@ -94,13 +96,12 @@ def parse_yaml(
     overridden: set[KeyPath] = set()
     for override in overrides:
         _override(values, override, overridden, problems)
-    if problems:
-        raise ConfigError(source, problems)
     return RawConfig(
         source=source,
         values=values,
         lines={p: n for p, n in lines.items() if not _under(p, overridden)},
         overridden=frozenset(overridden),
+        problems=tuple(problems),
     )
 
 
@@ -208,7 +209,14 @@ def _override(
         if last:
             target[step] = value
         else:
-            if isinstance(target, dict) and target.get(step) is None:
-                target[step] = {}
+            if isinstance(target, dict) and target.get(part) is None:
+                if parts[position + 1].isdigit():
+                    problems.append(
+                        f"--set {text}: {show_path(tuple(path))} is not in the file, so it has "
+                        f"no item {parts[position + 1]}; expected the whole list, as in "
+                        f"--set {show_path(tuple(path))}=[...]"
+                    )
+                    return
+                target[part] = {}
             target = target[step]
     overridden.add(tuple(path))

@@ -43,11 +43,14 @@ def validate(model: type[Model], raw: RawConfig) -> Model:
         stats.command.errors.ConfigError: config: 1 problem
           line 1, seeed: unknown key (found 3); expected one of seed; did you mean 'seed'?
     """
+    problems = list(raw.problems)
     try:
-        return model.model_validate(raw.values)
+        checked = model.model_validate(raw.values)
     except ValidationError as error:
-        problems = [_describe(model, raw, problem) for problem in error.errors(include_url=False)]
-        raise ConfigError(raw.source, list(dict.fromkeys(problems))) from None
+        problems += [_describe(model, raw, found) for found in error.errors(include_url=False)]
+    if problems:
+        raise ConfigError(raw.source, list(dict.fromkeys(problems)))
+    return checked
 
 
 def _describe(model: type[BaseModel], raw: RawConfig, problem: Any) -> str:
@@ -86,9 +89,7 @@ def _describe(model: type[BaseModel], raw: RawConfig, problem: Any) -> str:
             f"{where}.{discriminator}: found {context['tag']!r}; "
             f"expected one of {', '.join(tags)}{hint}"
         )
-    message = problem["msg"]
-    for prefix in ("Input should be ", "Value error, "):
-        message = message.removeprefix(prefix)
+    message = _expectation(kind, problem["msg"])
     found = _shown(problem["input"]) if at is None else _shown(at)
     if kind == "value_error":
         return f"{where}: {message}"
@@ -101,6 +102,17 @@ def _describe(model: type[BaseModel], raw: RawConfig, problem: Any) -> str:
         close = difflib.get_close_matches(problem["input"], options, n=1, cutoff=0.6)
         hint = f"; did you mean {close[0]!r}?" if close else ""
     return f"{where}: found {found}; expected {message}{hint}"
+
+
+def _expectation(kind: str, message: str) -> str:
+    """Turn the sentence of pydantic about the input into what should have been written."""
+    if kind == "path_type":
+        return "a file path"
+    message = message.removeprefix("Value error, ")
+    _, found, rule = message.partition(" should ")
+    if not found:
+        return message[:1].lower() + message[1:]
+    return rule.removeprefix("be ") if rule.startswith("be ") else f"to {rule}"
 
 
 def _where(path: KeyPath, raw: RawConfig) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -53,16 +53,23 @@ def command_app(help_text: str, **settings: Any) -> typer.Typer:
     """A `typer` application with our conventions: exit codes in the help, no rich tracebacks.
 
     Example:
-        >>> command_app("Build a cube.").info.help.splitlines()[-1][:10]
+        >>> command_app("Build a cube.").info.epilog[:10]
         'Exit codes'
     """
     return typer.Typer(
-        help=f"{help_text}\n\n{EXIT_CODES_HELP}",
+        help=help_text,
+        # Shown where the application has several commands; a lone command needs its own epilog.
+        epilog=EXIT_CODES_HELP,
         add_completion=False,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
         **settings,
     )
+
+
+def command(app: typer.Typer, **settings: Any) -> Callable[[Callable[..., None]], Any]:
+    """Decorate a function as a command of `app`, with the exit codes below its help."""
+    return app.command(epilog=EXIT_CODES_HELP, **settings)
 
 
 @contextlib.contextmanager
