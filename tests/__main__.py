@@ -1,0 +1,49 @@
+"""Every check of the project, in the order in which they fail fastest: ``python -m tests``.
+
+Arguments go to pytest, as in ``python -m tests -m "not slow"``.
+"""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def steps(pytest_arguments: list[str]) -> list[tuple[str, list[str]]]:
+    """(name, command) of each check."""
+    python = [sys.executable, "-m"]
+    return [
+        ("format", [*python, "ruff", "format", "--check", "."]),
+        ("lint", [*python, "ruff", "check", "."]),
+        ("types", [*python, "mypy"]),
+        (
+            "docs",
+            [*python, "sphinx", "-b", "html", "-W", "--keep-going", "-q", "docs", "docs/_build"],
+        ),
+        ("tests", [*python, "pytest", "-q", "--durations=15", *pytest_arguments]),
+    ]
+
+
+def main() -> int:
+    """Run every step, also after a failure; return 1 if any failed."""
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    failed = []
+    for name, command in steps(sys.argv[1:]):
+        start = time.monotonic()
+        print(f"== {name}: {' '.join(command[2:])}", flush=True)
+        code = subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
+        print(
+            f"== {name}: {'failed' if code else 'passed'}, {time.monotonic() - start:.0f} s\n",
+            flush=True,
+        )
+        if code:
+            failed.append(name)
+    print(f"== failed: {', '.join(failed)}" if failed else "== all checks passed", flush=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
