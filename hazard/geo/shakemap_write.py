@@ -13,6 +13,7 @@ from xml.sax.saxutils import quoteattr
 import numpy as np
 
 from hazard.errors import DataError
+from hazard.geo.beside import write_beside
 from hazard.geo.shakemap import ShakeMap
 from hazard.variables import PERCENT_G_TO_M_S2
 
@@ -108,18 +109,13 @@ def write_shakemap(path: Path | str, shakemap: ShakeMap, *, digits: int = 7) -> 
                 found=f"{name} of shape {np.shape(shakemap.layers[name])}",
                 expected=f"the lattice's {shakemap.shape}",
             )
-    beside = target.with_name(target.name + ".part")
-    try:
-        with beside.open("wb") as raw:
-            if target.suffix == ".gz":
-                with (
-                    gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as packed,
-                    io.TextIOWrapper(packed, encoding="utf-8", newline="\n") as stream,
-                ):
-                    _write(stream, shakemap, names, digits)
-            else:
-                with io.TextIOWrapper(raw, encoding="utf-8", newline="\n") as stream:
-                    _write(stream, shakemap, names, digits)
-        beside.replace(target)
-    finally:
-        beside.unlink(missing_ok=True)
+    with write_beside(target) as part, part.open("wb") as raw:
+        if target.suffix == ".gz":
+            with (
+                gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as packed,
+                io.TextIOWrapper(packed, encoding="utf-8", newline="\n") as stream,
+            ):
+                _write(stream, shakemap, names, digits)
+        else:
+            with io.TextIOWrapper(raw, encoding="utf-8", newline="\n") as stream:
+                _write(stream, shakemap, names, digits)
