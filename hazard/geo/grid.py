@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from affine import Affine
-from pyproj import CRS
+from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError
 
 from hazard.errors import DataError
@@ -68,6 +68,8 @@ class Grid:
             ) from error
         object.__setattr__(self, "shape", (int(self.shape[0]), int(self.shape[1])))
         t = self.transform
+        if not all(map(math.isfinite, t)):
+            raise DataError("grid", found=f"transform {tuple(t)[:6]}", expected="finite numbers")
         if min(self.shape) < 1:
             raise DataError("grid", found=f"shape {self.shape}", expected="at least one cell")
         if t.b != 0 or t.d != 0 or t.a <= 0 or t.e >= 0:
@@ -83,9 +85,49 @@ class Grid:
     ) -> Grid:
         """Square cells of `cell_m` that cover (left, bottom, right, top), anchored top left."""
         left, bottom, right, top = bounds
+        if not (left < right and bottom < top and math.isfinite(cell_m) and cell_m > 0):
+            raise DataError(
+                "grid",
+                found=f"bounds {bounds} and cell size {cell_m}",
+                expected="left < right, bottom < top and a positive cell size",
+            )
         rows = max(1, math.ceil((top - bottom) / cell_m - 1e-9))
         cols = max(1, math.ceil((right - left) / cell_m - 1e-9))
         return cls(crs=crs, transform=Affine(cell_m, 0, left, 0, -cell_m, top), shape=(rows, cols))
+
+    @classmethod
+    def covering(cls, other: Grid, crs: Any, *, cell_m: float) -> Grid:
+        """Square cells that cover `other`, in another system, edges at multiples of `cell_m`.
+
+        Two studies of neighbouring areas in one system so get cells of one lattice.
+
+        Args:
+            other: grid to cover, such as a file's own (`hazard.geo.raster.read_info(path).grid`).
+            crs: system of the new grid, in metres.
+            cell_m: cell size [m].
+
+        Raises:
+            DataError: `crs` is not in metres, or does not reach the area.
+
+        Example:
+            >>> dem = Grid(crs="EPSG:4326", transform=Affine(0.1, 0, 86, 0, -0.1, 28), shape=(5, 5))
+            >>> study = Grid.covering(dem, "EPSG:32645", cell_m=1000)
+            >>> study.shape, study.transform.c % 1000
+            ((57, 50), 0.0)
+        """
+        target = cls(crs=crs, transform=Affine(1, 0, 0, 0, -1, 0), shape=(1, 1))
+        target.require_metres("cell sizes")
+        transformer = Transformer.from_crs(other.crs, target.crs, always_xy=True)
+        edges = transformer.transform_bounds(*other.bounds, densify_pts=41)
+        if not all(map(math.isfinite, edges)):
+            raise DataError(
+                "grid",
+                found=f"bounds {other.bounds} in {other.crs.name}",
+                expected=f"an area within reach of {target.crs.name}",
+            )
+        left, bottom = (math.floor(edge / cell_m) * cell_m for edge in edges[:2])
+        right, top = (math.ceil(edge / cell_m) * cell_m for edge in edges[2:])
+        return cls.from_bounds(target.crs, (left, bottom, right, top), cell_m=cell_m)
 
     @property
     def cell_size(self) -> tuple[float, float]:
@@ -137,6 +179,7 @@ class Grid:
 
     def refine(self, factor: int) -> Grid:
         """The nested lattice: each cell cut into `factor` x `factor` pixels."""
+        _require_whole(factor, "factor")
         t = self.transform
         return Grid(
             crs=self.crs,
@@ -146,6 +189,7 @@ class Grid:
 
     def coarsen(self, factor: int) -> Grid:
         """Blocks of `factor` x `factor` cells; the last block may reach over the edge."""
+        _require_whole(factor, "factor")
         t = self.transform
         return Grid(
             crs=self.crs,
@@ -164,6 +208,7 @@ class Grid:
 
     def blocks(self, size: int) -> Iterator[Block]:
         """Blocks of at most `size` x `size` cells, row by row, each cell in exactly one."""
+        _require_whole(size, "size")
         rows, cols = self.shape
         for row0 in range(0, rows, size):
             for col0 in range(0, cols, size):
@@ -185,3 +230,8 @@ class Grid:
                 for a, b in zip(self.transform[:6], other.transform[:6], strict=True)
             )
         )
+
+
+def _require_whole(number: int, name: str) -> None:
+    if number != int(number) or number < 1:
+        raise ValueError(f"{name} {number}; expected a whole number of at least 1")

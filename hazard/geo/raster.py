@@ -401,7 +401,7 @@ class _Warp:
             return out
         if self.is_coarser or kernel == "average":
             # The weight that fell on valid pixels: the same kernel over zeros and ones.
-            over = "average" if kernel == "average" else "bilinear"
+            over: Kernel = "average" if kernel == "average" else "bilinear"
             share = self._reproject(held.astype(np.float32), from_grid, to_grid, over)
             # A hair of slack: a share of exactly one half is computed in float32.
             keep = share >= self.min_valid_share - 1e-5

@@ -212,16 +212,16 @@ def open_source(path: PathLike, *, variable: str | None = None) -> Iterator[Sour
         return
     if variable is not None:
         raise DataError(text, found="not a netCDF file", expected=f"netCDF variable {variable!r}")
-    with decoding(text, "a georeferenced raster (GeoTIFF or CF netCDF)"):
-        with warnings.catch_warnings():
-            # Ungeoreferenced images warn on opening; `RasterInfo.grid` refuses them in words.
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            dataset = rasterio.open(text)
-            try:
-                gdal_source = GdalSource(dataset, text)
-            except BaseException:
-                dataset.close()
-                raise
+    expected = "a georeferenced raster (GeoTIFF or CF netCDF)"
+    with decoding(text, expected), warnings.catch_warnings():
+        # Ungeoreferenced images warn on opening; `RasterInfo.grid` refuses them in words.
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        dataset = rasterio.open(text)
+        try:
+            gdal_source = GdalSource(dataset, text)
+        except BaseException:
+            dataset.close()
+            raise
     with dataset:
         yield gdal_source
 
