@@ -13,7 +13,8 @@ point numbers to carry its gradient.
 
 References:
     Barnes, Lehman & Mulla (2014), Computers & Geosciences 62, 117-127,
-    doi:10.1016/j.cageo.2013.04.024
+    doi:10.1016/j.cageo.2013.04.024; the walk up the slopes beside the heap is in the spirit of
+    Zhou, Sun & Fu (2016), Computers & Geosciences 90, 87-96.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ class Flood:
 
 
 @kernel
-def _push(keys: Any, pixels: Any, size: int, key: float, pixel: int) -> int:
+def _push(keys: Any, pixels: Any, size: int, key: Any, pixel: Any) -> int:
     """Add to a four-ary heap ordered by (key, pixel); the new size."""
     child = size
     while child > 0:
@@ -147,9 +148,37 @@ def _flood(
                 filled[rn, cn] = level
                 queue[tail] = rn * cols + cn
                 tail += 1
-            else:
-                filled[rn, cn] = z[rn, cn]
-                size = _push(keys, pixels, size, z[rn, cn], rn * cols + cn)
+                continue
+            # Everything that rises from here drains back to here: visit it at once, and hand
+            # only pixels that may hold back water (one unvisited neighbour not above) to the
+            # heap. The walk uses the free end of the queue.
+            filled[rn, cn] = z[rn, cn]
+            queue[tail] = rn * cols + cn
+            first = tail
+            end = tail + 1
+            while first < end:
+                climber = np.int64(queue[first])
+                first += 1
+                rm = climber // cols
+                cm = climber - rm * cols
+                height = z[rm, cm]
+                holds = False
+                for j in range(8):
+                    ru = rm + ROW_STEP[j]
+                    cu = cm + COL_STEP[j]
+                    if ru < 0 or cu < 0 or ru >= rows or cu >= cols:
+                        continue
+                    if parent[ru, cu] != _UNVISITED:
+                        continue
+                    if z[ru, cu] > height:
+                        parent[ru, cu] = (j + 4) & 7
+                        filled[ru, cu] = z[ru, cu]
+                        queue[end] = ru * cols + cu
+                        end += 1
+                    else:
+                        holds = True
+                if holds:
+                    size = _push(keys, pixels, size, height, climber)
 
 
 def fill_depressions(
