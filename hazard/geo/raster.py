@@ -70,6 +70,10 @@ SOURCE_SIDE = 2048
 MOST_PIXELS = 2**28
 # Same lattice: transforms that agree to this part of a cell over the whole grid.
 ALIGNED = 1e-4
+# Largest error of a source coordinate, in source pixels. GDAL interpolates coordinates linearly
+# along a tile's rows and would accept 1/8 of a pixel: tiles shrink until this bound holds.
+COORDINATE_ERROR = 0.01
+SMALLEST_TILE = 16
 # Cells larger than this many source pixels count as coarser.
 COARSER = 1.05
 
@@ -328,7 +332,10 @@ class _Warp:
             categorical=categorical,
             offset=offset,
             ratio=ratio,
-            tile=int(min(TILE, max(1, SOURCE_SIDE // max(1.0, *ratio)))),
+            tile=min(
+                int(max(1, SOURCE_SIDE // max(1.0, *ratio))),
+                TILE if same_crs else _straight_tile(path, native, grid),
+            ),
         )
 
     @property
@@ -427,7 +434,6 @@ class _Warp:
                 dst_crs=to_grid.crs.to_wkt(),
                 dst_nodata=np.nan,
                 resampling=Resampling[kernel],
-                tolerance=0.01,
                 XSCALE=scale_x,
                 YSCALE=scale_y,
             )
@@ -448,6 +454,24 @@ def _lattice_offset(native: Grid, grid: Grid) -> tuple[int, int] | None:
     if max(abs(col - round(col)), abs(row - round(row))) > ALIGNED:
         return None
     return round(row), round(col)
+
+
+def _straight_tile(path: str, native: Grid, grid: Grid) -> int:
+    """Side of the largest tile along whose rows source coordinates are straight enough."""
+    rows, cols = grid.shape
+    row, col = np.meshgrid(np.linspace(0, rows, 9), np.linspace(0, cols, 17), indexing="ij")
+    tile = TILE
+    while tile > SMALLEST_TILE:
+        here, middle, end = (
+            np.stack(_to_source(path, native, grid, row, col + step))
+            for step in (0, tile / 2, tile)
+        )
+        with np.errstate(invalid="ignore"):
+            bend = np.abs(middle - (here + end) / 2)
+        if np.nanmax(bend, initial=0, where=np.isfinite(bend)) <= COORDINATE_ERROR:
+            break
+        tile //= 2
+    return tile
 
 
 def _to_source(
