@@ -219,6 +219,21 @@ def _shares_by_intersection(
     )
 
 
+def _adding_up(share: FloatArray, total: float) -> FloatArray:
+    """Shares of cells, single precision, corrected to add up to `total` in double.
+
+    Cells wholly covered are exact; the correction goes to the partly covered ones, or to all where
+    those hold too little to take it.
+    """
+    full = share == 1.0
+    partly = float(share[~full].sum())
+    if partly > 0:
+        factor = (total - int(full.sum())) / partly
+        if abs(factor - 1.0) < 1e-3:
+            return np.where(full, share, share * factor)
+    return share * (total / share.sum())
+
+
 def _shares_by_exactextract(array: Geometries, polygon: IntArray, grid: Grid) -> CellShares:
     """Areas by exactextract, rescaled so that each polygon's shares add up to its area."""
     from exactextract import exact_extract
@@ -238,8 +253,11 @@ def _shares_by_exactextract(array: Geometries, polygon: IntArray, grid: Grid) ->
     for index, cell, coverage in zip(
         polygon, table["cell_id"], table["coverage"], strict=True
     ):  # rows come in the order of the frame
-        area = np.asarray(coverage, dtype=np.float64) * grid.cell_area_m2
-        areas.append(area * (shapely.area(array[index]) / area.sum()))
+        share = np.asarray(coverage, dtype=np.float64)
+        areas.append(
+            _adding_up(share, float(shapely.area(array[index])) / grid.cell_area_m2)
+            * grid.cell_area_m2
+        )
         cells.append(np.asarray(cell, dtype=np.int64))
     return CellShares(
         polygon=np.repeat(polygon, [len(cell) for cell in cells]),
@@ -372,7 +390,8 @@ def cell_landslide_count(
         point = shapely.centroid(array) if by == "centroid" else shapely.point_on_surface(array)
         left, _, _, top = grid.bounds
         dx, dy = grid.cell_size
-        # Empty polygons have NaN points and fail both comparisons.
+        # get_x refuses empty points, and so empty polygons are left out first.
+        point = point[~shapely.is_empty(point)]
         col = np.floor((shapely.get_x(point) - left) / dx)
         row = np.floor((top - shapely.get_y(point)) / dy)
         inside = (col >= 0) & (col < cols) & (row >= 0) & (row < rows)
