@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import h5py
 import numpy as np
 import xarray as xr
 from affine import Affine
@@ -20,6 +21,7 @@ LATITUDE_UNITS = {"degrees_north", "degree_north", "degrees_n", "degree_n", "deg
 LONGITUDE_UNITS = {"degrees_east", "degree_east", "degrees_e", "degree_e", "degreese", "degreee"}
 # Axes in float32 are irregular by their rounding; this part of a cell is still regular.
 IRREGULAR = 0.05
+CHUNK_CACHE_BYTES = 64 * 2**20
 
 
 class NetcdfSource:
@@ -84,6 +86,13 @@ def open_netcdf_source(
         DataError: undecodable file, no such variable, irregular axes.
     """
     expected = "a CF netCDF raster with regular axes"
+    options: dict[str, Any] = {}
+    if not classic:
+        # Windows of one chunk come one after another: without a cache each decodes it anew.
+        options["driver_kwds"] = {"rdcc_nbytes": CHUNK_CACHE_BYTES}
+        with decoding(path, expected), h5py.File(path, "r") as file:
+            # h5netcdf leaves a noisy half-open object behind where these two steps fail.
+            file.attrs.get("_nc3_strict")
     with decoding(path, expected):
         dataset = xr.open_dataset(
             path,
@@ -93,6 +102,7 @@ def open_netcdf_source(
             decode_times=False,
             decode_coords=False,
             cache=False,
+            **options,
         )
     try:
         with decoding(path, expected):

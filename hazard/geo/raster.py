@@ -9,19 +9,18 @@ memory is bounded by the block, and reading block by block gives bit for bit wha
 gives. A grid that lies on the file's own lattice (same coordinate system, cell size and alignment)
 is copied, not resampled.
 
-Validity of a target cell (see `hazard.geo.sources` for that of a source pixel):
+Validity of a target cell (see `hazard.geo.sources` for that of a source pixel), where "coarser"
+means that a cell is wider or higher than 1.5 source pixels:
 
-==========================  ====================================================================
-nearest                     the source pixel under the cell's centre is valid
-bilinear, cubic; cells no   the source pixel under the cell's centre is valid; invalid neighbours
-larger than source pixels   get no weight (bilinear renormalises, cubic falls back to bilinear)
-average, and any kernel     at least `min_valid_share` of the kernel's weight lies on valid source
-where cells are larger      pixels; what lies outside the file counts as invalid
-==========================  ====================================================================
+* nearest: the source pixel under the cell's centre is valid.
+* bilinear and cubic onto cells that are not coarser: likewise. Invalid neighbours get no weight
+  (bilinear renormalises, cubic falls back to bilinear), so nodata never bleeds into values.
+* average onto any cell, bilinear and cubic onto coarser cells: at least `min_valid_share` of the
+  kernel's weight lies on valid source pixels; what lies outside the file counts as invalid.
 
-With cells larger than source pixels, bilinear and cubic widen their kernels by the ratio of the two
-(a low-pass filter), so they do not alias; nearest does. Average is the mean over the cell, weighted
-by the overlap of each valid pixel with the cell's bounding box in the file's lattice.
+Onto coarser cells, bilinear and cubic widen their kernels by the ratio of cell to pixel (a low-pass
+filter), so they do not alias; nearest does. Average is the mean over the cell, weighted by the
+overlap of each valid pixel with the cell's bounding box in the file's lattice.
 """
 
 from __future__ import annotations
@@ -32,7 +31,10 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 from affine import Affine
+from pyproj import CRS, Transformer
+from rasterio._err import CPLE_BaseError
 from rasterio.enums import Resampling
+from rasterio.errors import RasterioError
 from rasterio.warp import reproject, transform
 
 from hazard.errors import DataError
@@ -71,11 +73,12 @@ MOST_PIXELS = 2**28
 # Same lattice: transforms that agree to this part of a cell over the whole grid.
 ALIGNED = 1e-4
 # Largest error of a source coordinate, in source pixels. GDAL interpolates coordinates linearly
-# along a tile's rows and would accept 1/8 of a pixel: tiles shrink until this bound holds.
+# along a tile's rows and would accept 1/8 of a pixel: tiles get narrower until this bound holds.
 COORDINATE_ERROR = 0.01
-SMALLEST_TILE = 16
-# Cells larger than this many source pixels count as coarser.
-COARSER = 1.05
+FEWEST_COLUMNS = 16
+# Cells larger than this many source pixels count as coarser; below it, the plain kernel, which
+# spans two pixels, still sees the whole cell.
+COARSER = 1.5
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -196,13 +199,13 @@ def read_on_grid(
             _copy(warp, part, values)
         else:
             size = warp.tile
-            for row in range(part.row0 // size, -(-part.row1 // size)):
-                for col in range(part.col0 // size, -(-part.col1 // size)):
+            for row in range(part.row0 // size[0], -(-part.row1 // size[0])):
+                for col in range(part.col0 // size[1], -(-part.col1 // size[1])):
                     tile = Block(
-                        row0=row * size,
-                        row1=(row + 1) * size,
-                        col0=col * size,
-                        col1=(col + 1) * size,
+                        row0=row * size[0],
+                        row1=(row + 1) * size[0],
+                        col0=col * size[1],
+                        col1=(col + 1) * size[1],
                     )
                     _place(warp.tile_values(tile), tile, part, values)
         valid = np.isfinite(values)
@@ -263,7 +266,7 @@ class _Warp:
     Attributes:
         offset: (rows, cols) from grid index to file index where both share one lattice.
         ratio: source pixels per target cell along (y, x) of the file.
-        tile: side of a warp tile in target cells.
+        tile: (rows, columns) of a warp tile.
     """
 
     source: Source
@@ -276,7 +279,7 @@ class _Warp:
     categorical: bool
     offset: tuple[int, int] | None
     ratio: tuple[float, float]
-    tile: int
+    tile: tuple[int, int]
 
     @classmethod
     def plan(
@@ -321,6 +324,7 @@ class _Warp:
                 path, found="no place where the systems meet", expected=f"{grid.crs.name}"
             )
         ratio = float(np.median(ratio_y[usable])), float(np.median(ratio_x[usable]))
+        side = int(min(TILE, max(1, SOURCE_SIDE // max(1.0, *ratio))))
         return cls(
             source=source,
             native=native,
@@ -332,10 +336,7 @@ class _Warp:
             categorical=categorical,
             offset=offset,
             ratio=ratio,
-            tile=min(
-                int(max(1, SOURCE_SIDE // max(1.0, *ratio))),
-                TILE if same_crs else _straight_tile(path, native, grid),
-            ),
+            tile=(side, min(side, TILE if same_crs else _straight_columns(path, native, grid))),
         )
 
     @property
@@ -456,12 +457,12 @@ def _lattice_offset(native: Grid, grid: Grid) -> tuple[int, int] | None:
     return round(row), round(col)
 
 
-def _straight_tile(path: str, native: Grid, grid: Grid) -> int:
-    """Side of the largest tile along whose rows source coordinates are straight enough."""
+def _straight_columns(path: str, native: Grid, grid: Grid) -> int:
+    """Columns of the largest tile along whose rows source coordinates are straight enough."""
     rows, cols = grid.shape
     row, col = np.meshgrid(np.linspace(0, rows, 9), np.linspace(0, cols, 17), indexing="ij")
     tile = TILE
-    while tile > SMALLEST_TILE:
+    while tile > FEWEST_COLUMNS:
         here, middle, end = (
             np.stack(_to_source(path, native, grid, row, col + step))
             for step in (0, tile / 2, tile)
@@ -474,6 +475,18 @@ def _straight_tile(path: str, native: Grid, grid: Grid) -> int:
     return tile
 
 
+def _transformed(path: str, source: CRS, target: CRS, x: Any, y: Any) -> tuple[Any, Any]:
+    """Coordinates in another system; inf where a point has no place there."""
+    try:
+        # GDAL, so that windows and warps rest on the same operation between two datums.
+        moved = transform(source.to_wkt(), target.to_wkt(), x, y)
+    except (RasterioError, CPLE_BaseError):
+        # GDAL refuses all points where one fails; PROJ itself marks the ones that do.
+        with decoding(path, f"a coordinate system that meets {source.name}"):
+            moved = Transformer.from_crs(source, target, always_xy=True).transform(x, y)
+    return np.asarray(moved[0]), np.asarray(moved[1])
+
+
 def _to_source(
     path: str, native: Grid, grid: Grid, row: Any, col: Any
 ) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
@@ -482,8 +495,7 @@ def _to_source(
     t: Affine = grid.transform
     x, y = t.c + np.ravel(col) * t.a, t.f + np.ravel(row) * t.e
     if native.crs != grid.crs:
-        with decoding(path, f"a coordinate system that meets {grid.crs.name}"):
-            x, y = map(np.asarray, transform(grid.crs.to_wkt(), native.crs.to_wkt(), x, y))
+        x, y = _transformed(path, grid.crs, native.crs, x, y)
     n = native.transform
     with np.errstate(invalid="ignore", over="ignore"):
         return ((y - n.f) / n.e).reshape(shape), ((x - n.c) / n.a).reshape(shape)
