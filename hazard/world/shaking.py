@@ -167,7 +167,9 @@ def build_shakemaps(config: WorldConfig, regional_elevation_m: Array) -> dict[st
                 law, magnitude=rupture.event.magnitude, distance_km=distance, vs30_m_s=vs30
             )
             fields[layer] = median + RUPTURE_RANDOM_SHARE * law.within * residual
-        pga = STANDARD_GRAVITY_M_S2 * np.exp(sample_region(fields["pga"], at_x, at_y, spacing_km=SPACING_KM))
+        pga = STANDARD_GRAVITY_M_S2 * np.exp(
+            sample_region(fields["pga"], at_x, at_y, spacing_km=SPACING_KM)
+        )
         pgv = np.exp(sample_region(fields["pgv_cm_s"], at_x, at_y, spacing_km=SPACING_KM))
         maps[name] = ShakeMap(
             event=rupture.event,

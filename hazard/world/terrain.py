@@ -224,9 +224,7 @@ def _crop(field: Array, level: Level, window_km: tuple[float, float, float, floa
     return np.ascontiguousarray(field[r0:r1, c0:c1])
 
 
-def build_terrain(
-    config: WorldConfig, *, progress: Callable[[int], None] | None = None
-) -> Terrain:
+def build_terrain(config: WorldConfig, *, progress: Callable[[int], None] | None = None) -> Terrain:
     """Generate the terrain of a world.
 
     Args:

@@ -68,7 +68,7 @@ def _survival(x: jax.Array, alpha: float, beta: float, t: float) -> jax.Array:
 
 
 def _log_mass(alpha: float, beta: float, t: float, lower: float, upper: float) -> jax.Array:
-    """ln (F(upper) - F(lower)), from survival so that a far interval keeps its digits."""
+    """Log of F(upper) - F(lower), from survival so that a far interval keeps its digits."""
     tail = _survival(jnp.asarray(upper), alpha, beta, t) if math.isfinite(upper) else 0.0
     head = _survival(jnp.asarray(lower), alpha, beta, t) if lower > 0.0 else 1.0
     return jnp.log(jnp.asarray(head) - tail)
