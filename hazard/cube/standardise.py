@@ -8,12 +8,11 @@ become one column per class that occurs in training, and a class never seen ther
 Moments are streamed over blocks of rows in float64 and merged pairwise (Chan, Golub & LeVeque
 1983, The American Statistician 37, 242-247, doi:10.1080/00031305.1983.10483115), so that a layer
 larger than memory can be read window by window. A fingerprint of the training set goes with the
-record: `hazard.cube.patch_audit` compares it with the folds. NumPy only.
+record: the fold audit compares it with the roles. NumPy only.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 from collections.abc import Callable, Sequence
@@ -31,6 +30,7 @@ from hazard.cube.predictors import (
     transform_values,
 )
 from hazard.errors import DataError
+from stats.resampling.fold_audit import index_set_hash
 
 Array = np.ndarray[Any, np.dtype[Any]]
 BoolArray = np.ndarray[Any, np.dtype[np.bool_]]
@@ -181,18 +181,16 @@ class Standardisation:
 
 
 def fingerprint(train: BoolArray) -> str:
-    """SHA-256 of a set of cell-epochs: shape and membership, nothing else.
+    """SHA-256 of an (epoch, y, x) set of cell-epochs, as the fold audit computes it.
 
     Example:
-        >>> train = np.array([[True, False]])
+        >>> train = np.array([[[True, False]]])
         >>> fingerprint(train) == fingerprint(train.copy())
         True
         >>> fingerprint(train) == fingerprint(~train)
         False
     """
-    digest = hashlib.sha256(repr(tuple(int(n) for n in train.shape)).encode())
-    digest.update(np.packbits(np.asarray(train, dtype=bool)).tobytes())
-    return digest.hexdigest()
+    return index_set_hash(np.asarray(train, dtype=bool).reshape(train.shape[0], -1))
 
 
 def fit_standardisation(

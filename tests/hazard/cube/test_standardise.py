@@ -196,7 +196,7 @@ def test_the_fingerprint_tells_training_sets_apart(one, other):
 
 
 def test_the_fingerprint_depends_on_the_shape():
-    assert fingerprint(np.ones((2, 8), bool)) != fingerprint(np.ones((8, 2), bool))
+    assert fingerprint(np.ones((2, 8, 1), bool)) != fingerprint(np.ones((8, 2, 1), bool))
 
 
 @given(st.integers(1, 5), st.integers(0, 6), st.integers(1, 7))
