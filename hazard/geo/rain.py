@@ -143,7 +143,7 @@ def _from_points(
     at_x, at_y = (a.ravel() for a in np.meshgrid(grid.x, grid.y))
     values_of = dict(zip(STATISTICS, (sites.maximum, sites.width), strict=True))
     fewest = int(np.isfinite(sites.maximum).sum(axis=1).min())
-    candidates = usable_methods(fewest, daily.source) if method == "auto" else (method,)
+    candidates = usable_methods(x, y, fewest, daily.source) if method == "auto" else (method,)
     errors = [
         leave_one_out(
             x, y, values[e], method=candidate, epoch=epoch, statistic=name, inside=inside,

@@ -215,12 +215,18 @@ def interpolate(
         return values[np.atleast_1d(KDTree(points).query(targets)[1])]
     if method == "kriging":
         return krige(x, y, values, at_x, at_y, variogram=fit_variogram(x, y, values))
+    if on_one_line(x, y):
+        raise DataError(
+            source,
+            found=f"{x.size} sites on one line",
+            expected="sites that a thin plate can be tied to (three off one line)",
+        )
     try:
         spline = RBFInterpolator(points / 1000.0, values, kernel="thin_plate_spline", degree=1)
     except (np.linalg.LinAlgError, ValueError) as error:
         raise DataError(
             source, found=f"sites that a thin plate cannot pass ({error})",
-            expected="at least three sites that do not lie on one line",
+            expected="sites at distinct places",
         ) from error  # fmt: skip
     out = np.empty(at_x.shape)
     for start in range(0, at_x.size, CHUNK):
@@ -229,19 +235,41 @@ def interpolate(
     return out
 
 
-def usable_methods(n_sites: int, source: object) -> tuple[Method, ...]:
-    """Methods for which `n_sites` suffice when one is left out.
+def on_one_line(x: FloatArray, y: FloatArray) -> bool:
+    """True where all sites lie on one line (or place), to a millionth of their extent.
+
+    Rounding hides it from a solver, which would then return numbers without meaning.
+
+    Example:
+        >>> on_one_line(np.arange(4.0), 2 * np.arange(4.0)), on_one_line(np.eye(3)[0], np.eye(3)[1])
+        (True, False)
+    """
+    points = np.column_stack([x - x.mean(), y - y.mean()])
+    spread = np.linalg.svd(points, compute_uv=False)
+    return bool(spread.size < 2 or spread[1] <= 1e-6 * spread[0])
+
+
+def usable_methods(
+    x: FloatArray, y: FloatArray, n_sites: int, source: object
+) -> tuple[Method, ...]:
+    """Methods that still work when one of `n_sites` sites is left out.
 
     Raises:
         DataError: fewer than two sites.
 
     Example:
-        >>> usable_methods(5, "a.csv")
+        >>> x, y = np.array([0.0, 1.0, 0.0, 1.0, 3.0]), np.array([0.0, 0.0, 1.0, 1.0, 2.0])
+        >>> usable_methods(x, y, 5, "a.csv")
         ('nearest', 'inverse_distance', 'thin_plate')
     """
     if n_sites < 2:
         raise DataError(source, found=f"{n_sites} site(s) with enough days", expected="two or more")
-    return tuple(name for name in METHODS if n_sites - 1 >= FEWEST_SITES[name])
+    flat = on_one_line(x, y)
+    return tuple(
+        name
+        for name in METHODS
+        if n_sites - 1 >= FEWEST_SITES[name] and not (flat and name == "thin_plate")
+    )
 
 
 def leave_one_out(
