@@ -1,0 +1,1 @@
+"""Networks that predict where landslides occur and how much of a cell they cover."""

@@ -1,0 +1,1 @@
+"""Training of any network: pure steps, curricula as data, checkpoints; shared with detection."""
