@@ -24,6 +24,7 @@ from hazard.geo.sources import AnyArray, BoolArray, PathLike
 Overviews = Literal["nearest", "average", "bilinear", "cubic", "mode"]
 
 BLOCK_SIZE = 512
+SMALLEST_SIDE = 128  # of a tile, in GDAL's COG driver
 # Floats are predicted by their bytes, integers by differences (TIFF predictors 3 and 2).
 PREDICTOR_FLOAT, PREDICTOR_INTEGER = 3, 2
 
@@ -56,7 +57,7 @@ def write_cog(
             and integers without any are written without nodata where it is NaN or None.
         tags: provenance and other facts of the whole file, stored as text.
         overviews: resampling of the overviews; default average for floats, nearest for integers.
-        block_size: side of a tile, a multiple of 16; smaller for small rasters.
+        block_size: side of a tile, a multiple of 16 from 128 on; less for small rasters.
 
     Raises:
         DataError: a valid cell is NaN or equals `nodata`, so it would read back as missing.
@@ -128,7 +129,7 @@ def write_cog_blocks(
     if not is_float and nodata is not None and math.isnan(nodata):
         nodata = None
     side = _tile_side(grid.shape, block_size)
-    covered = np.zeros(grid.shape, np.bool_)
+    written: list[tuple[int, int, int, int]] = []
     with write_beside(path) as part:
         plain = part.parent / "plain.tif"
         with rasterio.open(
@@ -157,9 +158,7 @@ def write_cog_blocks(
                 if descriptions is not None:
                     dataset.update_tags(band, long_name=descriptions[band - 1])
             for block, values, *rest in blocks:
-                if covered[block.slices].any() or covered[block.slices].shape != block.shape:
-                    raise ValueError(f"{block} overlaps an earlier block or leaves the grid")
-                covered[block.slices] = True
+                _require_new(block, written, grid)
                 shape = (len(names), *block.shape)
                 bands = values[np.newaxis] if values.ndim == 2 else values
                 if bands.shape != shape:
@@ -169,8 +168,9 @@ def write_cog_blocks(
                 ready = _with_nodata(path, bands, mask, stored, nodata, names)
                 rows, cols = block.shape
                 dataset.write(ready, window=Window(block.col0, block.row0, cols, rows))
-        if not covered.all():
-            raise ValueError(f"{int((~covered).sum())} cells of the grid are in no block")
+        missing = math.prod(grid.shape) - sum((r1 - r0) * (c1 - c0) for r0, r1, c0, c1 in written)
+        if missing:
+            raise ValueError(f"{missing} cells of the grid are in no block")
         copy_raster(
             plain,
             part,
@@ -185,9 +185,20 @@ def write_cog_blocks(
 
 def _tile_side(shape: tuple[int, int], block_size: int) -> int:
     """Side of a tile: `block_size`, or less where the raster is smaller (a multiple of 16)."""
-    if block_size < 16 or block_size % 16:
-        raise ValueError(f"block_size {block_size}; expected a multiple of 16")
-    return min(block_size, max(64, 16 * math.ceil(max(shape) / 16)))
+    if block_size < SMALLEST_SIDE or block_size % 16:
+        raise ValueError(f"block_size {block_size}; expected a multiple of 16 from 128 on")
+    return min(block_size, max(SMALLEST_SIDE, 16 * math.ceil(max(shape) / 16)))
+
+
+def _require_new(block: Block, written: list[tuple[int, int, int, int]], grid: Grid) -> None:
+    """Add a block to the book of those written; ValueError where it overlaps or leaves the grid."""
+    edges = (block.row0, block.row1, block.col0, block.col1)
+    inside = 0 <= edges[0] < edges[1] <= grid.shape[0] and 0 <= edges[2] < edges[3] <= grid.shape[1]
+    r0, r1, c0, c1 = np.array(written, np.int64).reshape(-1, 4).T
+    overlaps = (r0 < edges[1]) & (edges[0] < r1) & (c0 < edges[3]) & (edges[2] < c1)
+    if not inside or overlaps.any():
+        raise ValueError(f"{block} overlaps an earlier block or leaves the grid")
+    written.append(edges)
 
 
 def _with_nodata(

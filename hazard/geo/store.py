@@ -7,6 +7,7 @@ Text arrays have no stable Zarr v3 type: store integer codes and name them in at
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -286,6 +287,12 @@ def open_zarr(
     if not is_zarr_store(store):
         raise DataError(store, found="no zarr.json", expected="a Zarr v3 store (a folder)")
     with decoding(store, "a Zarr v3 store"):
+        metadata = json.loads((store / "zarr.json").read_text())
+        kind = metadata.get("zarr_format"), metadata.get("node_type")
+        if kind != (3, "group"):  # zarr itself would read it as an empty group
+            raise DataError(
+                store, found=f"zarr_format, node_type = {kind}", expected="(3, 'group')"
+            )
         root = zarr.open_group(store, mode="r", zarr_format=3, use_consolidated=False)
         _require_attributes(dict(root.attrs), store, attributes)
         if group and group not in root:
@@ -310,6 +317,10 @@ def _write_group(
 ) -> None:
     ready = _with_conventions(dataset)
     path = "/".join(part for part in (parent.path, group) if part)
+    there = parent if not group else parent.get(group)
+    if isinstance(there, zarr.Group):
+        # xarray would replace the attributes that the group already has.
+        ready.attrs = {**dict(there.attrs), **ready.attrs}
     encoding: dict[Any, dict[str, Any]] = {}
     for key, variable in ready.variables.items():
         name, full = str(key), "/".join(part for part in (group, str(key)) if part)
