@@ -186,13 +186,11 @@ def open_rain_netcdf(
         info = source.info
         grid = info.grid
         with file.open("rb") as stream:
-            classic = stream.read(3) == NETCDF3_SIGNATURE
+            engine: Any = "scipy" if stream.read(3) == NETCDF3_SIGNATURE else "h5netcdf"
     factor = rain_factor(unit if unit is not None else info.units[0], file)
     with (
         decoding(file, "a CF netCDF with a daily time axis"),
-        xr.open_dataset(
-            file, engine="scipy" if classic else "h5netcdf", decode_timedelta=False
-        ) as dataset,
+        xr.open_dataset(file, engine=engine, decode_timedelta=False) as dataset,
     ):
         times = [n for n in dataset.dims if n in dataset.variables and _is_time(dataset[n])]
         if len(times) != 1 or dataset.sizes[times[0]] != info.count:
@@ -201,6 +199,8 @@ def open_rain_netcdf(
                 expected="one decoded time axis beside y and x",
             )  # fmt: skip
         stamps = dataset[times[0]].values
+        name, y_dim, x_dim = _on_lattice(dataset, str(times[0]), grid, variable, file)
+        south_up = bool(dataset[y_dim][0] < dataset[y_dim][-1])
         if np.issubdtype(stamps.dtype, np.datetime64):
             days = stamps.astype("datetime64[D]")
         else:  # calendars of climate models, such as noleap
@@ -209,10 +209,51 @@ def open_rain_netcdf(
             )
 
     def load(day: slice, rows: slice, columns: slice) -> FloatArray:
-        with open_source(file, variable=variable) as opened:
-            return _stack(opened, range(*day.indices(info.count)), rows, columns, factor, file)
+        # All days in one request: chunks of such files span many days, and reading day by day
+        # would unpack each of them once per day.
+        if south_up:
+            rows_in_file = slice(info.shape[0] - rows.stop, info.shape[0] - rows.start)
+        else:
+            rows_in_file = rows
+        pick = {times[0]: day, y_dim: rows_in_file, x_dim: columns}
+        with (
+            decoding(file, f"rain of days {day.start} to {day.stop}"),
+            xr.open_dataset(file, engine=engine, decode_times=False, cache=False) as opened,
+        ):
+            part = opened[name].transpose(times[0], ..., y_dim, x_dim).isel(pick)
+            values = np.asarray(part.values, dtype=np.float64)
+        values = values.reshape(-1, rows.stop - rows.start, columns.stop - columns.start)
+        values = (values[:, ::-1] if south_up else values) * factor
+        check_rain(values, file)
+        return values
 
     return GriddedRain(dates=check_days(days, file), grid=grid, load=load, source=str(file))
+
+
+def _on_lattice(
+    dataset: Any, time: str, grid: Grid, variable: str | None, file: Path
+) -> tuple[str, str, str]:
+    """Variable over time on the lattice, and its y and x dimensions, told by their coordinates."""
+
+    def same(dim: Any, axis: FloatArray) -> bool:
+        if dim not in dataset.variables or dataset.sizes[dim] != axis.size:
+            return False
+        return bool(
+            np.allclose(dataset[dim].values, axis, rtol=0, atol=0.1 * abs(axis[1] - axis[0]))
+        )
+
+    found = []
+    for name, array in dataset.data_vars.items():
+        y = [d for d in array.dims if same(d, grid.y) or same(d, grid.y[::-1])]
+        x = [d for d in array.dims if same(d, grid.x) and d not in y]
+        if time in array.dims and y and x and variable in (None, name):
+            found.append((str(name), str(y[0]), str(x[0])))
+    if len(found) != 1:
+        raise DataError(
+            file, found=f"variables over time on the lattice: {[f[0] for f in found] or 'none'}",
+            expected="one (name it)",
+        )  # fmt: skip
+    return found[0]
 
 
 def _is_time(axis: Any) -> bool:

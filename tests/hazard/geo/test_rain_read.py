@@ -146,6 +146,25 @@ def test_netcdf_is_converted_from_its_own_unit_and_turned_north_up(tmp_path, uni
     assert daily.grid.y[0] == 28.5
 
 
+def test_netcdf_gaps_scales_and_dimension_order_are_kept(tmp_path):
+    data = dataset().transpose("longitude", "time", "latitude").isel(latitude=slice(None, None, -1))
+    data.precip[1, 4, 2] = np.nan
+    packing = {"dtype": "int16", "scale_factor": 0.1, "_FillValue": -999}
+    data.to_netcdf(tmp_path / "a.nc", engine="h5netcdf", encoding={"precip": packing})
+    daily = open_rain_netcdf(tmp_path / "a.nc")
+    rain = daily.load(slice(0, 10), slice(0, 4), slice(0, 5))
+    expected = data.precip.transpose("time", "latitude", "longitude").values
+    assert np.array_equal(np.isnan(rain), np.isnan(expected))
+    np.testing.assert_allclose(rain, expected, atol=0.0501)
+    assert np.isnan(rain[4, 2, 1])
+
+
+def test_classic_netcdf_is_read_too(tmp_path):
+    dataset().to_netcdf(tmp_path / "a.nc", engine="scipy")
+    rain = open_rain_netcdf(tmp_path / "a.nc").load(slice(3, 4), slice(0, 4), slice(0, 5))
+    np.testing.assert_allclose(rain[0], dataset().precip.values[3, ::-1], rtol=1e-6)
+
+
 def test_a_model_calendar_without_leap_days_is_read(tmp_path):
     cftime = pytest.importorskip("cftime")
     days = [cftime.DatetimeNoLeap(2016, 2, 24 + i) for i in range(5)]
