@@ -188,7 +188,7 @@ def read_inventory_table(
         path=str(path),
         layer=vector.layer,
         member=vector.member,
-        area_crs=area_crs.name if area_crs.name != "unknown" else area_crs.to_proj4(),
+        area_crs=area_crs.name,
         minimum_mapping_area_m2=minimum,
         minimum_mapping_area_from=rule,
         n_read=len(raw),

@@ -7,6 +7,8 @@ from typing import Any
 import geopandas as gpd
 import numpy as np
 from pyproj import CRS
+from pyproj.crs import ProjectedCRS
+from pyproj.crs.coordinate_operation import LambertAzimuthalEqualAreaConversion
 from pyproj.exceptions import CRSError
 
 from stats.command.errors import DataError
@@ -79,7 +81,10 @@ def polygon_area_m2(
                 source, found="coordinates outside the coordinate system", expected=crs.name
             )
         lat, lon = (south + north) / 2, (west + east) / 2
-        target = CRS.from_proj4(f"+proj=laea +lat_0={lat:.4f} +lon_0={lon:.4f} +units=m")
+        target = ProjectedCRS(
+            LambertAzimuthalEqualAreaConversion(round(lat, 4), round(lon, 4)),
+            name=f"Lambert azimuthal equal-area around {lat:.4f}, {lon:.4f}",
+        )
     projected = geometry if target == crs else geometry.to_crs(target)
     area = np.asarray(projected.area, dtype=np.float64)
     wrong = np.flatnonzero(~np.isfinite(area))
