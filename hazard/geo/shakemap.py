@@ -23,28 +23,14 @@ import numpy as np
 
 from hazard.errors import DataError
 from hazard.geo.grid import FloatArray, Grid
+from hazard.geo.shakemap_units import layer_name, possible_range, unit_table
 from hazard.geo.xml_stream import DEFAULT_MAX_BYTES, stream_xml
-from hazard.variables import PERCENT_G_TO_M_S2, STANDARD_GRAVITY_M_S2
 
 if TYPE_CHECKING:
     from hazard.geo.raster import Raster
 
 EXPECTED = "a ShakeMap grid (shakemap_grid XML, plain or gzip)"
 Resampling = Literal["bilinear", "nearest"]
-
-# Unit as written in the file -> (factor to ours, our unit). "1" is dimensionless.
-ACCELERATION = {
-    "pctg": (PERCENT_G_TO_M_S2, "m s-2"),
-    "%g": (PERCENT_G_TO_M_S2, "m s-2"),
-    "g": (STANDARD_GRAVITY_M_S2, "m s-2"),
-}
-SPEED = {"cms": (1.0, "cm s-1"), "cm/s": (1.0, "cm s-1")}
-SITE = {"ms": (1.0, "m s-1"), "m/s": (1.0, "m s-1")}
-INTENSITY = {"intensity": (1.0, "1"), "mmi": (1.0, "1")}
-PLAIN = {"": (1.0, "1"), "1": (1.0, "1"), "ratio": (1.0, "1")}
-LOGARITHM = dict.fromkeys(
-    ("ln(pctg)", "ln(%g)", "ln(g)", "ln(cms)", "ln(cm/s)", "ln", ""), (1.0, "1")
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,51 +90,6 @@ class ShakeMap:
     def shape(self) -> tuple[int, int]:
         """(rows of latitude, columns of longitude)."""
         return self.lat.size, self.lon.size
-
-
-def layer_name(field_name: str) -> str:
-    """Our name of a ShakeMap field, with the unit where it is not SI.
-
-    Example:
-        >>> [layer_name(n) for n in ("PGA", "PGV", "PSA03", "STDPGA", "SVEL", "MMI", "SA(1.0)")]
-        ['pga', 'pgv_cm_s', 'psa03', 'pga_ln_sigma', 'svel_m_s', 'mmi', 'sa_1_0']
-    """
-    name = re.sub(r"[^a-z0-9]+", "_", field_name.strip().lower()).strip("_")
-    if name == "stdmmi":
-        return "mmi_sigma"
-    if name.startswith("std"):
-        return name[3:].strip("_") + "_ln_sigma"
-    return {"pgv": "pgv_cm_s", "svel": "svel_m_s", "vs30": "svel_m_s"}.get(name, name)
-
-
-def _unit_table(field_name: str) -> Mapping[str, tuple[float, str]]:
-    name = field_name.strip().upper()
-    if name == "STDMMI":
-        return INTENSITY | PLAIN
-    if name.startswith("STD"):
-        return LOGARITHM
-    if name.startswith(("PGA", "PSA", "SA")):
-        return ACCELERATION
-    if name.startswith("PGV"):
-        return SPEED
-    if name in ("SVEL", "VS30"):
-        return SITE
-    if name == "MMI":
-        return INTENSITY
-    if name == "URAT":
-        return PLAIN
-    return ACCELERATION | SPEED | SITE | INTENSITY | PLAIN
-
-
-def _range_of(name: str) -> tuple[float, float]:
-    """Physically possible range of a converted layer; STD fields are bounded as spreads."""
-    if name.endswith("_sigma"):
-        return 0.0, 10.0
-    if name.startswith(("pga", "psa", "sa_")):
-        return 0.0, 100.0
-    return {"mmi": (0.0, 12.0), "pgv_cm_s": (0.0, 2000.0), "svel_m_s": (0.0, 5000.0)}.get(
-        name, (-math.inf, math.inf)
-    )
 
 
 def _parse_time(value: str, path: Path) -> datetime:
@@ -289,7 +230,7 @@ def read_shakemap(path: Path | str, *, max_bytes: int = DEFAULT_MAX_BYTES) -> Sh
     for column, (name, unit) in columns.items():
         if name.strip().upper() in ("LON", "LAT"):
             continue
-        known = _unit_table(name)
+        known = unit_table(name)
         if unit.strip().lower() not in known:
             raise DataError(
                 file,
@@ -301,7 +242,7 @@ def read_shakemap(path: Path | str, *, max_bytes: int = DEFAULT_MAX_BYTES) -> Sh
         if ours_name in layers:
             raise DataError(file, found=f"field {name} twice", expected="each field once")
         values = table[:, :, column] * factor
-        low, high = _range_of(ours_name)
+        low, high = possible_range(ours_name)
         # NaN marks a cell the map does not speak of; anything else must be possible.
         wrong = ~np.isnan(values) & ~((values >= low) & (values <= high))
         if wrong.any() or np.isinf(values).any():
