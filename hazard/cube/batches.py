@@ -176,7 +176,7 @@ def build_batches(
     seen = observed & mask
     density = np.where(seen, area_density, 0.0)
     check_finite(density, "area_density", "observed cells")
-    if density.min() < 0 or density.max() > 100 + 1e-6:
+    if density.min() < 0 or density.max() > 100 + 1e-3:
         raise DataError(
             "area_density", found=f"{density.min():g} to {density.max():g}", expected="0 to 100 %"
         )

@@ -55,6 +55,9 @@ class Predictor:
         per_epoch: True where the layer changes with the epoch.
         transform: applied before scaling.
         is_class: True for class numbers.
+        least_spread: standard deviation over the training part, after the transform, at or below
+            which the predictor counts as constant. Without it, lengths of 182 and 183 days in
+            training would scale a held-out epoch of 52 days to minus hundreds.
     """
 
     name: str
@@ -65,6 +68,7 @@ class Predictor:
     per_epoch: bool = False
     transform: Transform = "identity"
     is_class: bool = False
+    least_spread: float = 0.0
 
 
 def transform_values(

@@ -118,7 +118,7 @@ def _is_past(batches: Batches, name: str) -> bool:
 
 def _scaling(old: Scaling, moments: Moments) -> Scaling | None:
     # Values that went through float32 differ by rounding where they were equal before.
-    if moments.sd <= 1e-6 * old.sd or moments.is_constant:
+    if moments.sd <= 1e-6 * old.sd or moments.is_constant(old.least_spread):
         return None
     return replace(old, mean=moments.mean, sd=moments.sd, n=moments.n)
 
@@ -150,7 +150,7 @@ def _add_past(
     for predictor in past.predictors():
         values = batches.from_grid(np.asarray(predictor.values))
         moments = Moments.of(transform_values(values[train], predictor.transform, predictor.name))
-        if moments.is_constant:
+        if moments.is_constant():
             constant.append(predictor.name)
             continue
         scaling = Scaling(

@@ -80,10 +80,9 @@ class Moments:
         """Standard deviation (divided by n); 0 for an empty block."""
         return math.sqrt(self.deviation2 / self.n) if self.n else 0.0
 
-    @property
-    def is_constant(self) -> bool:
-        """True where the spread is zero or lost in rounding."""
-        return self.sd <= _CONSTANT * abs(self.mean)
+    def is_constant(self, least_spread: float = 0.0) -> bool:
+        """True where the spread is zero, lost in rounding, or not above `least_spread`."""
+        return self.sd <= max(_CONSTANT * abs(self.mean), least_spread)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,6 +96,7 @@ class Scaling:
         mean: training mean after the transform.
         sd: training standard deviation after the transform.
         n: number of training values.
+        least_spread: spread at or below which the predictor would have been left out.
     """
 
     name: str
@@ -105,6 +105,7 @@ class Scaling:
     mean: float
     sd: float
     n: int
+    least_spread: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -230,13 +231,14 @@ def fit_standardisation(
         moments, codes = _stream(predictor, mask, rows_per_block)
         if predictor.is_class:
             classes.append(ClassColumns(name=predictor.name, codes=tuple(sorted(codes))))
-        elif moments.is_constant:
+        elif moments.is_constant(predictor.least_spread):
             constant.append(predictor.name)
         else:
             scalings.append(
                 Scaling(
                     name=predictor.name, unit=predictor.unit, transform=predictor.transform,
                     mean=moments.mean, sd=moments.sd, n=moments.n,
+                    least_spread=predictor.least_spread,
                 )
             )  # fmt: skip
         if progress is not None:

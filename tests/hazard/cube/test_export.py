@@ -248,9 +248,9 @@ def test_a_truncated_file_is_refused(exported, tmp_path, share):
         load_export(path)
 
 
-def test_a_flipped_value_is_refused(exported, tmp_path):
+def test_a_flipped_value_is_refused(exported, batches, tmp_path):
     content = bytearray(exported.read_bytes())
-    content[len(content) // 3] ^= 0xFF  # inside the pixels, which fill most of the file
+    content[content.index(batches.pixels.tobytes()[:64])] ^= 0xFF
     (tmp_path / "flipped.npz").write_bytes(bytes(content))
     with pytest.raises(DataError, match="CRC"):
         load_export(tmp_path / "flipped.npz")
