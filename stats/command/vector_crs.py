@@ -86,7 +86,9 @@ def polygon_area_m2(
             name=f"Lambert azimuthal equal-area around {lat:.4f}, {lon:.4f}",
         )
     projected = geometry if target == crs else geometry.to_crs(target)
-    area = np.asarray(projected.area, dtype=np.float64)
+    # Coordinates beyond the domain come out infinite; they are named below, not warned about.
+    with np.errstate(invalid="ignore", over="ignore"):
+        area = np.asarray(projected.area, dtype=np.float64)
     wrong = np.flatnonzero(~np.isfinite(area))
     if wrong.size:
         raise DataError(
