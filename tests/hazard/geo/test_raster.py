@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -503,3 +504,39 @@ def test_netcdf_variable_is_chosen_by_name(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_native(path, variable="z").values, expected)
     with pytest.raises(DataError, match="numeric variables with y and x axes: w, z"):
         read_native(path, variable="q")
+
+
+def test_memory_of_a_read_follows_the_block_not_the_file_or_the_grid(tmp_path: Path) -> None:
+    """NumPy's own allocations: one block of a 36 MB file onto a grid of 6000 x 6000 cells."""
+    path = write_tif(
+        tmp_path / "a.tif",
+        np.ones((3000, 3000), np.float32),
+        lattice(30, (3000, 3000)).transform,
+        tiled=True,
+        blockxsize=256,
+        blockysize=256,
+    )
+    grid = lattice(14.9, (6000, 6000))
+    block = Block(row0=2900, row1=3200, col0=2900, col1=3200)
+    tracemalloc.start()
+    try:
+        assert read_on_grid(path, grid, block=block).valid.all()
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 4 * 2**20
+
+
+@pytest.mark.parametrize("kernel", ["bilinear", "cubic", "average"])
+def test_beyond_the_file_is_the_same_as_nodata_inside_it(tmp_path: Path, kernel: Kernel) -> None:
+    values = np.random.default_rng(7).normal(size=(90, 120)).astype(np.float32)
+    wide = np.pad(values, 80, constant_values=np.nan)
+    native = lattice(10, values.shape)
+    near = write_tif(tmp_path / "a.tif", values, native.transform)
+    far = write_tif(
+        tmp_path / "b.tif", wide, lattice(10, wide.shape, 3e5 - 800, 3e6 + 800).transform
+    )
+    grid = lattice(37, (35, 45), 3e5 - 150, 3e6 + 150)
+    one, two = (read_on_grid(path, grid, resampling=kernel) for path in (near, far))
+    np.testing.assert_array_equal(one.valid, two.valid)
+    np.testing.assert_allclose(one.values, two.values, rtol=1e-5, atol=1e-6)
