@@ -48,8 +48,9 @@ class CumulativeTarget(Section):
 
     kind: Literal["cumulative"]
     """everything visible at the end of each epoch"""
-    files: Annotated[tuple[Path, ...], Field(min_length=1)]
-    """one inventory per epoch, in order (FILE.zip/MEMBER.shp reads inside a zip)"""
+    files: Annotated[tuple[Path | None, ...], Field(min_length=1)]
+    """one inventory per epoch, in order (FILE.zip/MEMBER.shp reads inside a zip); null: an epoch
+    that nobody mapped"""
     baseline: Path | None = None
     """inventory before the event; absent: nothing was there, and the report says so"""
     observed: tuple[Path | None, ...] | None = None

@@ -1,0 +1,80 @@
+"""``python -m hazard``: build a cube, check a configuration, print the schema, look at a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hazard.cube.__main__ import main as cube_main
+from stats.command.frame import DebugOption, LogJsonOption, QuietOption, command_app, session
+
+app = command_app("Spatiotemporal landslide hazard.", no_args_is_help=True)
+app.command("cube", help="Build the data cube of a study (as python -m hazard.cube).")(cube_main)
+
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="A.B=C", help="Replace one setting; may be repeated."),
+]
+
+
+@app.command("validate")
+def validate(
+    config: Annotated[Path, typer.Argument(help="YAML file of the study.", show_default=False)],
+    overrides: Overrides = None,
+    debug: DebugOption = False,
+    quiet: QuietOption = False,
+    log_json: LogJsonOption = False,
+) -> None:
+    """Check a configuration: keys, values, and whether its input files exist."""
+    with session(debug=debug, quiet=quiet, log_json=log_json) as talk:
+        from hazard.config.schema import load_config
+
+        checked = load_config(config, overrides=overrides or ())
+        from hazard.cube.sources import named_files, use_world
+
+        if use_world(checked):
+            talk.log.info(f"{config}: valid; the embedded world would be built (SYNTHETIC)")
+        else:
+            talk.log.info(f"{config}: valid; all {len(named_files(checked))} input files exist")
+
+
+@app.command("schema")
+def schema(
+    out: Annotated[
+        Path | None, typer.Option("--out", help="File to write; default stdout.")
+    ] = None,
+    debug: DebugOption = False,
+    quiet: QuietOption = False,
+    log_json: LogJsonOption = False,
+) -> None:
+    """Print the JSON schema of configurations, for editors."""
+    with session(debug=debug, quiet=quiet, log_json=log_json) as talk:
+        from hazard.config.schema import schema_text
+
+        if out is None:
+            typer.echo(schema_text(), nl=False)
+            return
+        from hazard.cube.writer import write_text
+
+        write_text(out, schema_text())
+        talk.log.info(f"schema: {out}")
+
+
+@app.command("info")
+def info(
+    run: Annotated[Path, typer.Argument(help="Run folder.", show_default=False)],
+    debug: DebugOption = False,
+    quiet: QuietOption = False,
+    log_json: LogJsonOption = False,
+) -> None:
+    """Say what a run folder holds."""
+    with session(debug=debug, quiet=quiet, log_json=log_json):
+        from stats.command.run_folder import describe_run, read_run_folder
+
+        typer.echo("\n".join(describe_run(read_run_folder(run))))
+
+
+if __name__ == "__main__":
+    app(prog_name="python -m hazard")

@@ -1,0 +1,73 @@
+"""``python -m hazard.cube CONFIG``: build the data cube of a study."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stats.command.frame import (
+    EXIT_CODES_HELP,
+    DebugOption,
+    LogJsonOption,
+    QuietOption,
+    command_app,
+    session,
+)
+
+HELP = (
+    "Build the data cube of a hazard study from its inputs, or from the embedded world. The run "
+    "folder (runs/NAME, or --out) gets cube.zarr, figures/cube.png, summary.json, "
+    "provenance.json, config.yaml, log.jsonl and, last, run.json. An interrupted build continues "
+    "where it stopped; parts whose settings and inputs did not change are kept."
+)
+
+app = command_app(HELP)
+
+
+@app.command(help=HELP, epilog=EXIT_CODES_HELP)
+def main(
+    config: Annotated[Path, typer.Argument(help="YAML file of the study.", show_default=False)],
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Run folder; default runs/NAME.")
+    ] = None,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="A.B=C", help="Replace one setting; may be repeated."),
+    ] = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Say what would be done, and its cost; write nothing."),
+    ] = False,
+    export: Annotated[
+        Path | None,
+        typer.Option("--export", metavar="FILE.npz", help="Also write standardised batches."),
+    ] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Build every part again.")] = False,
+    debug: DebugOption = False,
+    quiet: QuietOption = False,
+    log_json: LogJsonOption = False,
+) -> None:
+    """Build the cube."""
+    with session(debug=debug, quiet=quiet, log_json=log_json) as talk:
+        # Everything heavy is imported here, so that --help stays fast.
+        from hazard.config.schema import load_config
+
+        checked = load_config(config, overrides=overrides or ())
+        from hazard.cube.run import dry_run_lines, print_summary, run_cube, run_folder_of
+
+        run = run_folder_of(checked, out)
+        if dry_run:
+            typer.echo("\n".join(dry_run_lines(checked, run)))
+            return
+        result = run_cube(checked, run, talk, fresh=fresh, export=export, overrides=overrides or ())
+        if not quiet:
+            from hazard.cube.layout import open_cube
+
+            cube = open_cube(result.path)
+            print_summary(result.summary, title=cube.title, synthetic=cube.synthetic)
+
+
+if __name__ == "__main__":
+    app(prog_name="python -m hazard.cube")
