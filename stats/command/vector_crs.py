@@ -75,10 +75,15 @@ def polygon_area_m2(
     elif is_metric(crs):
         target = crs
     else:
+        if not len(geometry):
+            return np.empty(0, dtype=np.float64), crs
         west, south, east, north = geometry.to_crs("EPSG:4326").total_bounds
-        if not np.isfinite([west, south, east, north]).all():
+        # A degree of slack: data may run over the date line a little, never over a pole.
+        if not (-361 <= west <= east <= 361 and -90 <= south <= north <= 90):
             raise DataError(
-                source, found="coordinates outside the coordinate system", expected=crs.name
+                source,
+                found=f"longitudes {west:g} to {east:g}, latitudes {south:g} to {north:g}",
+                expected=f"coordinates that fit {crs.name!r}",
             )
         lat, lon = (south + north) / 2, (west + east) / 2
         target = ProjectedCRS(

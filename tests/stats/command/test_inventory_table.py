@@ -175,6 +175,17 @@ def test_area_of_an_equal_area_projection_agrees_with_the_ellipsoid(tmp_path):
     assert read_inventory_table(path).frame["area_m2"].iloc[0] == pytest.approx(area, rel=2e-4)
 
 
+def test_metres_called_degrees_are_refused(tmp_path):
+    path = write(tmp_path / "a.gpkg", frame_of([shapely.box(5e5, 3e6, 5.1e5, 3.1e6)], "EPSG:4326"))
+    with pytest.raises(DataError, match=r"latitudes 3e\+06"):
+        read_inventory_table(path)
+
+
+def test_empty_geographic_layer_is_allowed_where_asked(tmp_path):
+    path = write(tmp_path / "a.gpkg", frame_of([], "EPSG:4326", k=[]), geometry_type="Polygon")
+    assert len(read_inventory_table(path, allow_empty=True)) == 0
+
+
 def test_geographic_metric_crs_is_refused(simple):
     with pytest.raises(DataError, match="metric_crs"):
         read_inventory_table(simple, metric_crs="EPSG:4326")
