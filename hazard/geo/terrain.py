@@ -127,6 +127,8 @@ def _derive_rows(
 ) -> int:  # fmt: skip
     slope, northness, eastness, profile, plan = layers
     rows, cols = z.shape
+    per_2dx, per_2dy, per_4dxdy = 0.5 / dx, 0.5 / dy, 0.25 / (dx * dy)
+    per_2dx2, per_2dy2 = 0.5 / (dx * dx), 0.5 / (dy * dy)
     bad = 0
     for r in range(row0, row1):
         inside = 0 < r < rows - 1
@@ -145,14 +147,14 @@ def _derive_rows(
                 z0 = np.float64(z[r, c])
                 w, e = np.float64(z[r, c - 1]), np.float64(z[r, c + 1])
                 n, s = np.float64(z[r - 1, c]), np.float64(z[r + 1, c])
-                G = (e - w) / (2.0 * dx)
-                H = (n - s) / (2.0 * dy)
-                D = ((e - z0) + (w - z0)) / (2.0 * dx * dx)
-                E = ((n - z0) + (s - z0)) / (2.0 * dy * dy)
+                G = (e - w) * per_2dx
+                H = (n - s) * per_2dy
+                D = ((e - z0) + (w - z0)) * per_2dx2
+                E = ((n - z0) + (s - z0)) * per_2dy2
                 F = (
                     (np.float64(z[r - 1, c + 1]) - np.float64(z[r - 1, c - 1]))
                     + (np.float64(z[r + 1, c - 1]) - np.float64(z[r + 1, c + 1]))
-                ) / (4.0 * dx * dy)
+                ) * per_4dxdy
             elif extrapolate and valid[r, c]:
                 G, H, D, E, F, defined = _coefficients_at_edge(z, valid, r, c, dx, dy)
             else:
@@ -169,10 +171,13 @@ def _derive_rows(
             gradient = math.sqrt(squared)
             slope[r, c] = math.atan(gradient) * _DEGREES
             if squared > 0.0:
-                northness[r, c] = -H / gradient
-                eastness[r, c] = -G / gradient
-                profile[r, c] = -2.0 * (D * G * G + E * H * H + F * G * H) / squared
-                plan[r, c] = 2.0 * (D * H * H + E * G * G - F * G * H) / squared
+                per_gradient = 1.0 / gradient
+                G *= per_gradient
+                H *= per_gradient
+                northness[r, c] = -H
+                eastness[r, c] = -G
+                profile[r, c] = -2.0 * (D * G * G + E * H * H + F * G * H)
+                plan[r, c] = 2.0 * (D * H * H + E * G * G - F * G * H)
             else:
                 northness[r, c] = eastness[r, c] = 0.0
                 profile[r, c] = plan[r, c] = 0.0
