@@ -6,8 +6,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import rasterio
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import rankdata
 
 from hazard.cube.gather import (
     cell_epoch_samples,
@@ -232,6 +234,26 @@ def test_past_rates_divide_by_the_length_of_the_epoch():
     assert by_name["past_mean"] == pytest.approx(6.0)
     assert by_name["past_last"] == pytest.approx(8.0)
     assert past.units[0] == "percent year-1"
+
+
+@pytest.mark.data
+def test_past_records_rank_the_real_cells_as_persistence_does(data_dir):
+    with rasterio.open(data_dir / "gorkha" / "landslide_area_density_1km.tif") as raster:
+        density = raster.read()
+    observed = ~np.isnan(density)
+    past = past_records(density, observed, windows=())
+    found = {}
+    for name, values in zip(past.names, past.values, strict=True):
+        for epoch in (4, 5):
+            mapped = observed[epoch]
+            present = density[epoch][mapped] > 0
+            rank = rankdata(values[epoch][mapped])
+            n = present.sum(), (~present).sum()
+            auc = (rank[present].sum() - n[0] * (n[0] + 1) / 2) / (n[0] * n[1])
+            found[name, epoch] = round(float(auc), 3)
+    # Persistence as computed elsewhere: mean of the past, and the last epoch alone.
+    assert (found["past_frequency", 4], found["past_frequency", 5]) == (0.852, 0.759)
+    assert (found["past_last", 4], found["past_last", 5]) == (0.587, 0.575)
 
 
 @pytest.mark.parametrize(
