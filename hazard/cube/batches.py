@@ -165,7 +165,8 @@ def build_batches(
         standardisation: an earlier one (a stored model's); None fits it on the training role.
         rows_per_block: rows of cells read at once.
         notes: plain text kept with the arrays.
-        progress: called with 1 after each predictor, once while fitting and once while reading.
+        progress: called with 1 exactly twice per predictor given, after it is fitted (or not, with
+            a `standardisation`) and after it is read; past records take no time worth showing.
 
     Raises:
         DataError: a predictor with a value that is not finite in a mapped cell, of the wrong
@@ -188,9 +189,13 @@ def build_batches(
             epoch_days=epoch_days if past_per_year else None,
         )  # fmt: skip
         every.extend(past.predictors())
+    fitted, read = (_first_calls(progress, len(predictors)) for _ in range(2))
     scaled = standardisation or fit_standardisation(
-        every, roles == TRAIN, rows_per_block=rows_per_block, progress=progress
+        every, roles == TRAIN, rows_per_block=rows_per_block, progress=fitted
     )
+    if standardisation is not None:
+        for _ in predictors:
+            fitted(1)
     known = {s.name for s in scaled.scalings} | {c.name for c in scaled.classes}
     unknown = [p.name for p in every if p.name not in known and p.name not in scaled.constant]
     absent = sorted(known - {p.name for p in every})
@@ -202,7 +207,7 @@ def build_batches(
             expected="the predictors it was fitted on",
         )
     cell_flat = np.flatnonzero(mask).astype(np.int32)
-    names, columns = _columns(every, scaled, mask, role.shape[0], rows_per_block, progress)
+    names, columns = _columns(every, scaled, mask, role.shape[0], rows_per_block, read)
 
     def per_cell(values: Array, dtype: Any) -> Array:
         return with_padding(values.reshape(values.shape[0], -1)[:, cell_flat].astype(dtype), axis=1)
@@ -250,6 +255,17 @@ def add_notes(batches: Batches, notes: dict[str, str]) -> Batches:
     return replace(batches, notes={**batches.notes, **notes})
 
 
+def _first_calls(progress: Callable[[int], None] | None, n: int) -> Callable[[int], None]:
+    """`progress` for the first `n` calls, nothing after: the predictors given come first."""
+    left = iter(range(n))
+
+    def tell(count: int) -> None:
+        if progress is not None and next(left, None) is not None:
+            progress(count)
+
+    return tell
+
+
 def _place(predictor: Predictor) -> str:
     if predictor.support == "pixel":
         if predictor.per_epoch:
@@ -267,7 +283,7 @@ def _columns(
     mask: BoolArray,
     n_epochs: int,
     rows_per_block: int,
-    progress: Callable[[int], None] | None,
+    progress: Callable[[int], None],
 ) -> tuple[dict[str, tuple[str, ...]], dict[str, Float32Array]]:
     """Names and standardised arrays of the three places, padded."""
     classes = {c.name: c for c in scaled.classes}
@@ -290,7 +306,10 @@ def _columns(
         "changing": np.zeros((n_epochs, n_rows, len(names["changing"])), dtype=np.float32),
     }
     first_row = np.concatenate([[0], np.cumsum(mask.sum(axis=1))])
-    for p in used:
+    for p in predictors:
+        progress(1)
+        if p.name in scaled.constant:
+            continue
         place = _place(p)
         for top in range(0, mask.shape[0], rows_per_block):
             rows = slice(top, min(top + rows_per_block, mask.shape[0]))
@@ -311,8 +330,6 @@ def _columns(
                 out[place][to, :, :, at] = block
             else:
                 out[place][..., to, at] = block
-        if progress is not None:
-            progress(1)
     return {place: tuple(columns) for place, columns in names.items()}, out
 
 

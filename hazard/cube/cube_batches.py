@@ -102,7 +102,7 @@ def batches_of_cube(
         past_windows: windows of past records [cells, odd]; None leaves them out.
         past_per_year: past densities per year.
         presence_above: density [percent] above which there is a landslide.
-        progress: called with 1 per predictor, once while fitting and once while reading.
+        progress: called with 1 exactly twice per predictor of the cube.
 
     Raises:
         DataError: no such design or fold, or a layer that cannot be used.

@@ -383,6 +383,13 @@ def test_layers_or_patches_of_another_grid_are_refused(study):
         replace(study, predictors=(study.predictors[0], mixed)).batches()
 
 
+def test_progress_is_told_twice_per_predictor_given(study, batches):
+    for settings_ in ({}, {"past_windows": None}, {"standardisation": batches.standardisation}):
+        told = []
+        study.batches(progress=told.append, **settings_)
+        assert told == [1] * (2 * len(study.predictors))
+
+
 def test_a_patch_costs_row_numbers_and_no_pixels(study, batches):
     single = replace(study, index=patch_index(study.mask, n=4, shift=0)).batches()
     assert single.pixels.nbytes == batches.pixels.nbytes
