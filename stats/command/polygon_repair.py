@@ -60,8 +60,8 @@ def polygonal_part(geometry: Any) -> Any:
 def _make_valid(geometry: Any) -> Any:
     """Valid polygons of the same ground, or None where GEOS cannot make any.
 
-    "structure" keeps ground covered by two parts of a multipolygon; the older "linework" rule
-    would make a hole of it.
+    "structure" keeps ground that an outline runs round twice; the older "linework" rule would make
+    a hole of it.
     """
     try:
         valid = shapely.make_valid(geometry, method="structure", keep_collapsed=False)
@@ -71,7 +71,7 @@ def _make_valid(geometry: Any) -> Any:
     return None if part is None or shapely.is_empty(part) else part
 
 
-# Wild coordinates overflow inside GEOS; what comes of them is dropped and counted without a warning.
+# Wild coordinates overflow inside GEOS; what comes of them is dropped and counted.
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")
 def repair_polygons(geometries: Geometries) -> RepairedPolygons:
     """Make every polygon valid and two-dimensional; drop and count what is no polygon.

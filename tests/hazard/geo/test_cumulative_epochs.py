@@ -62,6 +62,20 @@ def test_the_same_inventory_twice_gives_exactly_nothing(method):
         assert s.area_m2[1].sum() < 1e-6
 
 
+def test_growth_at_one_end_is_not_new_area_at_the_other():
+    """A large footprint that grows is split over its cells anew, with rounding in each."""
+    grid = Grid.from_bounds(UTM, (0, 0, 1000, 1000), cell_m=10)
+    scar = shapely.Point(413.7, 487.1).buffer(311.3, quad_segs=37)
+    grown = shapely.Point(724.9, 487.1).buffer(40)
+    visible = [cell_landslide_area(state, grid) for state in ([scar], [scar, grown])]
+    s = series_from_cumulative([[scar], [scar, grown]], years(2), grid)
+    far = grid.x < 600
+    assert np.abs(visible[1] - visible[0])[:, far].max() > 0  # there is rounding to take off
+    assert s.presence()[1][:, far].max() == 0
+    assert s.recovered_percent[1][:, far].max() == 0
+    assert s.area_m2[1].sum() == pytest.approx(visible[1].sum() - visible[0].sum(), rel=1e-4)
+
+
 def test_baseline_takes_old_landslides_off_the_first_epoch():
     old, new = square(10, 10), square(150, 10)
     s = series_from_cumulative([[old, new]], years(1), GRID, baseline=[old])

@@ -549,6 +549,20 @@ def test_overlapping_parts_do_not_become_holes():
     assert shapely.area(out.geometries).tolist() == [3.0]
 
 
+def test_ground_that_an_outline_runs_round_twice_is_no_hole():
+    ring = [(0, 0), (4, 0), (4, 2), (1, 2), (1, 1), (3, 1), (3, 3), (0, 3)]
+    out = repair_polygons(np.array([shapely.Polygon(ring)], dtype=object))
+    assert shapely.area(out.geometries).tolist() == [11.0]
+    assert out.n_repaired == 1
+
+
+def test_wild_coordinates_end_in_a_count_and_no_warning():
+    ring = [(330, 0), (300, 2.682e154), (300, 30), (330, 30), (330, 0)]
+    out = repair_polygons(np.array([shapely.Polygon(ring), shapely.box(0, 0, 1, 1)], dtype=object))
+    assert out.kept[1]
+    assert out.kept.sum() + sum(out.dropped.values()) == 2
+
+
 def test_coordinates_that_are_not_finite_are_dropped_and_named():
     wild = shapely.Polygon([(0, 0), (1, np.inf), (2, 0)])
     huge = shapely.box(0, 0, 1e300, 1e300)
