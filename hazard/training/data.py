@@ -7,7 +7,7 @@ them as arguments, with the indices of its batch, and gathers there. Any object 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -18,6 +18,8 @@ from jaxtyping import Array, Float, Int
 
 WEIGHT = "weight"
 
+Gather = Callable[[Mapping[str, Array], Int[Array, " sample"]], dict[str, Array]]
+
 
 class Source(Protocol):
     """Samples that can be gathered inside a compiled function.
@@ -25,6 +27,7 @@ class Source(Protocol):
     Attributes:
         arrays: everything `gather` reads, on the device.
         size: number of samples.
+        gather: see there.
     """
 
     @property
@@ -35,12 +38,13 @@ class Source(Protocol):
     def size(self) -> int:
         """Number of samples."""
 
-    def gather(
-        self, arrays: Mapping[str, Array], indices: Int[Array, " sample"]
-    ) -> dict[str, Array]:
-        """The batch of these samples, first axis `sample`, with a key ``weight``.
+    @property
+    def gather(self) -> Gather:
+        """`gather(arrays, indices)` -> the batch of these samples, with a key ``weight``.
 
-        Pure: it reads `arrays`, never the object, so that tracing compiles no data in.
+        Pure: it reads `arrays`, never the object, so that tracing compiles no data in. As a plain
+        function (a static method) it lets sources of equal shapes share compiled programs, and
+        folds that differ in their weights alone then compile once.
         """
 
 
@@ -69,9 +73,8 @@ class ArraySource:
         """Number of samples."""
         return int(next(iter(self.arrays.values())).shape[0])
 
-    def gather(
-        self, arrays: Mapping[str, Array], indices: Int[Array, " sample"]
-    ) -> dict[str, Array]:
+    @staticmethod
+    def gather(arrays: Mapping[str, Array], indices: Int[Array, " sample"]) -> dict[str, Array]:
         """Rows of every array."""
         return {name: jnp.take(value, indices, axis=0) for name, value in arrays.items()}
 
@@ -82,13 +85,13 @@ def device_source(arrays: Mapping[str, np.ndarray | Array]) -> ArraySource:
 
 
 def take_batch(
-    source: Source,
+    gather: Gather,
     arrays: Mapping[str, Array],
     indices: Int[Array, " sample"],
     counted: Float[Array, " sample"],
 ) -> dict[str, Array]:
     """Gather a batch and take the weight from places that only fill it up."""
-    batch = source.gather(arrays, indices)
+    batch = gather(arrays, indices)
     weight = jnp.asarray(batch[WEIGHT], jnp.float32)
     fill = jax.lax.broadcast_in_dim(counted.astype(jnp.float32), weight.shape, (0,))
     return {**batch, WEIGHT: weight * fill}
