@@ -13,7 +13,7 @@ to the polygon's area, so that totals hold to rounding.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -397,9 +397,3 @@ def cell_landslide_count(
         inside = (col >= 0) & (col < cols) & (row >= 0) & (row < rows)
         flat = row[inside].astype(np.int64) * cols + col[inside].astype(np.int64)
     return np.bincount(flat, minlength=rows * cols).reshape(rows, cols).astype(np.int64)
-
-
-def merge_geometries(groups: Sequence[Any]) -> Geometries:
-    """Several inventories as one array of polygons, in order."""
-    parts = [as_geometries(group) for group in groups]
-    return np.concatenate(parts) if parts else np.empty(0, dtype=object)

@@ -223,7 +223,11 @@ def _read_target(source: str, target: str, layer: str | None) -> tuple[Any, str,
     if target.lower().endswith(_PARQUET_SUFFIXES):
         if layer is not None:
             raise DataError(source, found=f"layer {layer!r} asked of GeoParquet", expected="none")
-        return gpd.read_parquet(target), Path(target).stem, {}
+        frame = gpd.read_parquet(target)
+        # Arrow decodes text when it is first looked at: damaged bytes must show here, not later.
+        for column in frame.columns.drop(frame.geometry.name):
+            frame[column].astype(object)
+        return frame, Path(target).stem, {}
     name = _choose_layer(source, target, layer)
     metadata = pyogrio.read_info(target, layer=name).get("layer_metadata") or {}
     return pyogrio.read_dataframe(target, layer=name), name, dict(metadata)

@@ -13,7 +13,6 @@ from hazard.geo.cell_area import (
     cell_landslide_area,
     cell_landslide_count,
     cell_shares,
-    merge_geometries,
     union_clusters,
 )
 from hazard.geo.grid import Grid
@@ -217,7 +216,6 @@ def test_empty_polygons_and_series_are_taken():
     series = gpd.GeoSeries([shapely.Polygon(), shapely.box(10, 10, 20, 20)], crs=CRS)
     assert cell_landslide_area(series, grid).tolist() == [[100, 0]]
     assert cell_landslide_count(series, grid).tolist() == [[1, 0]]
-    assert len(merge_geometries([series, [shapely.box(0, 0, 1, 1)]])) == 3
 
 
 @pytest.mark.parametrize("wrong", [shapely.Point(0, 0), None, shapely.LineString([(0, 0), (1, 1)])])

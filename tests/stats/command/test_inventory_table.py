@@ -432,6 +432,16 @@ def test_truncated_files_are_refused(tmp_path, suffix):
         read_inventory_table(path, member="2009" if suffix == ".zip" else None)
 
 
+def test_damaged_text_in_parquet_is_refused_before_it_is_used(tmp_path):
+    path = tmp_path / "a.parquet"
+    frame_of(boxes(3), when=["2015-04-25"] * 3).to_parquet(path)
+    data = path.read_bytes()
+    assert data.count(b"2015-04-25") > 0
+    path.write_bytes(data.replace(b"2015-04-25", b"2\x8015-04-25", 1))
+    with pytest.raises(DataError, match="unreadable"):
+        read_inventory_table(path, columns=ColumnMap(date="when"))
+
+
 def test_damaged_member_is_found_by_its_checksum(tmp_path):
     path = zipped(tmp_path / "a.zip", "2009", "2011")
     with zipfile.ZipFile(path) as archive:
