@@ -8,10 +8,19 @@ from typing import Annotated
 import typer
 
 from hazard.cube.__main__ import main as cube_main
-from stats.command.frame import DebugOption, LogJsonOption, QuietOption, command_app, session
+from stats.command.frame import (
+    DebugOption,
+    LogJsonOption,
+    QuietOption,
+    command,
+    command_app,
+    session,
+)
 
 app = command_app("Spatiotemporal landslide hazard.", no_args_is_help=True)
-app.command("cube", help="Build the data cube of a study (as python -m hazard.cube).")(cube_main)
+command(app, name="cube", help="Build the data cube of a study (as python -m hazard.cube).")(
+    cube_main
+)
 
 Overrides = Annotated[
     list[str] | None,
@@ -19,7 +28,7 @@ Overrides = Annotated[
 ]
 
 
-@app.command("validate")
+@command(app, name="validate")
 def validate(
     config: Annotated[Path, typer.Argument(help="YAML file of the study.", show_default=False)],
     overrides: Overrides = None,
@@ -40,7 +49,7 @@ def validate(
             talk.log.info(f"{config}: valid; all {len(named_files(checked))} input files exist")
 
 
-@app.command("schema")
+@command(app, name="schema")
 def schema(
     out: Annotated[
         Path | None, typer.Option("--out", help="File to write; default stdout.")
@@ -62,7 +71,7 @@ def schema(
         talk.log.info(f"schema: {out}")
 
 
-@app.command("info")
+@command(app, name="info")
 def info(
     run: Annotated[Path, typer.Argument(help="Run folder.", show_default=False)],
     debug: DebugOption = False,

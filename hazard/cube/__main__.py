@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 
 from stats.command.frame import (
-    EXIT_CODES_HELP,
     DebugOption,
     LogJsonOption,
     QuietOption,
+    command,
     command_app,
     session,
 )
@@ -26,7 +26,7 @@ HELP = (
 app = command_app(HELP)
 
 
-@app.command(help=HELP, epilog=EXIT_CODES_HELP)
+@command(app, help=HELP)
 def main(
     config: Annotated[Path, typer.Argument(help="YAML file of the study.", show_default=False)],
     out: Annotated[

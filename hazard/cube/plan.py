@@ -18,9 +18,9 @@ from hazard.cube.grids import StudyGrids
 
 GIB = 2.0**30
 # Peak of the flow part on the padded lattice: elevation, routing and the held masks [byte/pixel].
-FLOW_BYTES_PER_PIXEL = 30.0
+FLOW_BYTES_PER_PIXEL = 28.0
 # Python, libraries and compiled kernels [byte].
-BASE_BYTES = 0.6 * GIB
+BASE_BYTES = 0.4 * GIB
 # Stored size of a pixel layer after compression, against its 4 bytes per pixel.
 COMPRESSED_SHARE = 0.85
 # Terrain, flow, writing and the summary on two cores [s/pixel]; start-up and the rest [s].

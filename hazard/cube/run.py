@@ -89,11 +89,12 @@ def run_cube(
         for page in figures:
             log.info(f"maps: {page}")
         if export is not None:
-            from hazard.cube.export import export_batches
+            from hazard.cube.cube_batches import export_cube, predictors_of_cube
 
-            with session.reporter.task("export", 1) as advance:
-                export_batches(cube, export)
-                advance(1)
+            # Each predictor is read twice: to fit its scaling, then to write it.
+            steps = 2 * len(predictors_of_cube(cube))
+            with session.reporter.task("export", steps) as advance:
+                export_cube(cube, export, progress=advance)
             log.info(f"batches: {export}")
         _write_records(config, sources, run, result, figures, started, overrides)
     return result

@@ -161,9 +161,7 @@ def _checked_row(
     filled: Mapping[str, int],
     censored: Mapping[str, int],
 ) -> LayerRow:
-    values = np.asarray(variable.values)
-    inside = values[..., mask] if values.ndim >= 2 else values
-    del values
+    inside = values_inside(variable, mask)
     is_class = inside.dtype.kind in "iu"
     missing = int(np.count_nonzero(inside == NO_CLASS if is_class else np.isnan(inside)))
     if missing:
@@ -172,12 +170,36 @@ def _checked_row(
             found=f"{missing} missing values inside the study mask",
             expected="none after filling",
         )
-    if not is_class:
-        check_range(name, inside, name)
-    return _row(
+    row = _row(
         name, group, variable.attrs, inside, missing=missing, filled=filled.get(name, 0),
         censored=censored.get(name, 0),
     )  # fmt: skip
+    if not is_class:
+        check_range(name, np.array([row.minimum, row.maximum]), name)
+    return row
+
+
+def values_inside(variable: Any, mask: BoolArray) -> AnyArray:
+    """(n,) values of a layer inside the mask, all epochs in turn, in an array of their own.
+
+    Large layers are read by bands of rows, so that only what is returned is held whole.
+
+    Args:
+        variable: (epoch,), (y, x) or (epoch, y, x) layer.
+        mask: (y, x) positions that count.
+    """
+    if len(variable.dims) == 1:
+        return np.array(variable.values)
+    if len(variable.dims) == 3:
+        return np.asarray(variable.values)[:, mask].reshape(-1)
+    inside = np.empty(int(np.count_nonzero(mask)), variable.dtype)
+    step = (variable.encoding.get("chunks") or mask.shape)[0]
+    done = 0
+    for row in range(0, mask.shape[0], step):
+        part = np.asarray(variable[row : row + step].values)[mask[row : row + step]]
+        inside[done : done + part.size] = part
+        done += part.size
+    return inside
 
 
 def _row(
@@ -190,10 +212,11 @@ def _row(
     filled: int,
     censored: int,
 ) -> LayerRow:
-    flat = inside.reshape(-1)
-    low, high = float(flat.min()), float(flat.max())
-    # In place: the copy that `np.median` makes of 44 million pixels is 177 MB.
-    median = float(np.median(flat, overwrite_input=flat.flags.writeable and flat.flags.owndata))
+    # In place: the copy that `np.median` makes of 44 million pixels is another 177 MB.
+    last = inside.size - 1
+    inside.partition([0, last // 2, (last + 1) // 2, last])
+    low, high = float(inside[0]), float(inside[last])
+    median = 0.5 * (float(inside[last // 2]) + float(inside[(last + 1) // 2]))
     file = str(attributes.get("source_file", "")).split(",")[0]
     source = file.rsplit("/", 1)[-1] or str(attributes.get("source", ""))
     derived = attributes.get("derived_from")
