@@ -133,7 +133,7 @@ class IntensityShaking(Section):
 
 Shaking = Annotated[ShakemapShaking | IntensityShaking, Field(discriminator="kind")]
 
-RainMethod = Literal["auto", "nearest", "inverse_distance", "thin_plate"]
+RainMethod = Literal["auto", "nearest", "inverse_distance", "thin_plate", "kriging"]
 
 
 class PointRain(Section):
