@@ -283,3 +283,13 @@ def test_a_geographic_grid_is_refused_and_a_metric_one_gives_its_cell_size():
         terrain_on_grid(x, ones, geographic, source="dem.tif")
     with pytest.raises(DataError, match=r"found shape \(3, 4\)"):
         terrain_on_grid(x[:3], ones[:3], metric)
+
+
+def test_the_mixed_derivative_at_edges_is_that_of_the_complete_quadrants():
+    # On z = m x y one-sided gradients and the mixed derivative are exact in every corner.
+    x, y = lattice(4, 5, 3.0, 2.0)
+    x, y, m = x + 10.0, y + 20.0, 0.01
+    found = derived(m * x * y, 3.0, 2.0)
+    expected = -2 * m * (m * y) * (m * x) / ((m * y) ** 2 + (m * x) ** 2)
+    assert np.allclose(found.profile_curvature, expected, rtol=1e-5)
+    assert np.allclose(found.plan_curvature, expected, rtol=1e-5)
