@@ -140,8 +140,8 @@ class _Build:
         return facts if facts is not None else PartFacts()
 
     def _build_parts(self) -> dict[str, PartFacts]:
-        root = self.partial.start()
-        _prepare(root, self.config, self.grids)
+        _prepare(self.partial.start(), self.config, self.grids)
+        root = self.partial.open()
         makers: dict[str, Callable[[LayerWriter], PartFacts]] = {
             "target": self._write_target,
             "terrain": self._write_terrain,

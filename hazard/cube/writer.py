@@ -104,6 +104,10 @@ class PartialCube:
                 self._parts = {}
         self.complete = False
         self._write_record()
+        return self.open()
+
+    def open(self) -> zarr.Group:
+        """The partial store for writing; a handle does not see attributes written by another."""
         return zarr.open_group(self.path, mode="a", zarr_format=3, use_consolidated=False)
 
     def facts(self, name: str, key: str, *, at: Path | None = None) -> PartFacts | None:
