@@ -1,0 +1,1 @@
+"""What a run leaves behind, by its written layout (docs/run_folder.md): writers and readers."""
