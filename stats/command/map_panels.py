@@ -266,10 +266,10 @@ def _draw_panel(figure: Any, ax: Any, bar_axes: Any, panel: MapPanel) -> None:
         ticks, tick_labels = [0.0, 1.0], [names[0], names[1]]
     else:
         low, high = panel.limits or colour_limits(panel.values, panel.kind)
-        colours = colormaps[panel.colour_map or _COLOUR_MAPS[panel.kind]].copy()
+        colours = colormaps[panel.colour_map or _COLOUR_MAPS[panel.kind]]
         if panel.kind == "log":
             norm = LogNorm(low, high)
-            colours.set_under(ZERO_COLOUR)
+            colours = colours.with_extremes(under=ZERO_COLOUR)
             # A logarithm of zero would count as "no value"; just below the scale it does not.
             values = np.where((values > 0) & (values < low), low, values)
             values = np.where(values == 0, low * 0.1, values)
@@ -280,10 +280,11 @@ def _draw_panel(figure: Any, ax: Any, bar_axes: Any, panel: MapPanel) -> None:
             extend = {(0, 0): "neither", (1, 0): "min", (0, 1): "max", (1, 1): "both"}[
                 int(below), int(above)
             ]
-    colours.set_bad(MISSING_GREY)
     left, bottom, right, top = (edge / 1000.0 for edge in panel.extent_m)
+    # The colour of what lies below the scale stays as it was set above.
+    with_missing = colours.with_extremes(bad=MISSING_GREY)
     image = ax.imshow(
-        np.ma.masked_invalid(values), cmap=colours, norm=norm, interpolation="nearest",
+        np.ma.masked_invalid(values), cmap=with_missing, norm=norm, interpolation="nearest",
         extent=(left, right, bottom, top),
     )  # fmt: skip
     bar = figure.colorbar(image, cax=bar_axes, extend=extend)
