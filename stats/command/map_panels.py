@@ -269,9 +269,12 @@ def _draw_panel(figure: Any, ax: Any, bar_axes: Any, panel: MapPanel) -> None:
         colours = colormaps[panel.colour_map or _COLOUR_MAPS[panel.kind]]
         if panel.kind == "log":
             norm = LogNorm(low, high)
+            # Without its palest eighth, which would pass for zero.
+            colours = ListedColormap(colours(np.linspace(0.125, 1.0, 256)))
             colours = colours.with_extremes(under=ZERO_COLOUR)
             # A logarithm of zero would count as "no value"; just below the scale it does not.
-            values = np.where((values > 0) & (values < low), low, values)
+            # A hair above the limit: its logarithm may round to below that of the limit.
+            values = np.where((values > 0) & (values < low * (1 + 1e-6)), low * (1 + 1e-6), values)
             values = np.where(values == 0, low * 0.1, values)
             extend = "both" if (finite > high).any() else "min"
         else:
