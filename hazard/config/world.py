@@ -44,7 +44,7 @@ class WorldConfig(Section):
     """seed of the world, the root of every random draw"""
     missed_epoch: Annotated[int, Field(ge=1, lt=MAXIMUM_EPOCHS)] | None = None
     """zero-based epoch without usable images: no inventory, not observed"""
-    misregistration_m: Annotated[float, Field(ge=0.0, le=60.0)] = 6.0
+    misregistration_m: Annotated[float, Field(ge=0.0, le=60.0)] = 4.0
     """standard deviation, per axis, of the shift of an epoch's images [m]"""
     minimum_mapping_area_m2: Annotated[float, Field(gt=0.0, le=5000.0)] = 60.0
     """nothing smaller is drawn [m2]"""

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pyproj
 from affine import Affine
 
 from hazard.geo.grid import Grid
@@ -56,7 +57,7 @@ def cell_grid(config: WorldConfig) -> Grid:
     """The 1 km grid of the study (EPSG:32645)."""
     row0, col0 = config.offset_cells
     transform = Affine(CELL_M, 0.0, LEFT_M + col0 * CELL_M, 0.0, -CELL_M, TOP_M - row0 * CELL_M)
-    return Grid(crs=CRS, transform=transform, shape=config.extent_cells)
+    return Grid(crs=pyproj.CRS.from_user_input(CRS), transform=transform, shape=config.extent_cells)
 
 
 def pixel_grid(config: WorldConfig) -> Grid:

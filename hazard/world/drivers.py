@@ -18,7 +18,6 @@ from hazard.geo.shakemap import ShakeMap
 from hazard.world.domain import (
     Array,
     across_belt_km,
-    cell_grid,
     lattice_grid,
     random_stream,
     to_km,
@@ -74,7 +73,7 @@ def _standard(field: Array) -> Array:
 
 
 def _pga(shakemaps: Mapping[str, ShakeMap], config: WorldConfig) -> Array:
-    """ln of the larger PGA on the lattice."""
+    """Natural logarithm of the larger PGA [m/s2] on the lattice."""
     grid = lattice_grid(config)
     back = Transformer.from_crs(grid.crs, "EPSG:4326", always_xy=True)
     lon, lat = back.transform(*np.meshgrid(grid.x, grid.y))
@@ -189,6 +188,3 @@ def build_drivers(
         epoch_effect=np.stack(per_epoch).astype(np.float32),
         size_effect=sample_axes(sizes, x_km, y_km).astype(np.float32),
     )
-
-
-__all__ = ["Drivers", "build_drivers", "cell_grid"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 from scipy import fft, ndimage
 
@@ -87,7 +89,7 @@ def regional_field(
 
 
 def sample_region(
-    field: Array, x_km: Array, y_km: Array, *, spacing_km: float = 0.5, order: int = 1
+    field: Array, x_km: Array, y_km: Array, *, spacing_km: float = 0.5, order: Literal[1, 3] = 1
 ) -> Array:
     """Values of a regional (y, x) field at points, by spline interpolation of `order`.
 
@@ -108,7 +110,7 @@ def sample_region(
 
 
 def sample_axes(
-    field: Array, x_km: Array, y_km: Array, *, spacing_km: float = 0.5, order: int = 1
+    field: Array, x_km: Array, y_km: Array, *, spacing_km: float = 0.5, order: Literal[1, 3] = 1
 ) -> Array:
     """`sample_region` on the mesh of (x,) and (y,) axes: returns (y, x)."""
     yy, xx = np.meshgrid(y_km, x_km, indexing="ij")

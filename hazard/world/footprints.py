@@ -142,7 +142,7 @@ def _outline(xs: Array, ys: Array, heading: Array, left: Array, right: Array) ->
     ring_y = np.insert(ring_y, N_STATIONS, toe_y, axis=1)
     ring = np.stack([ring_x, ring_y], axis=-1)
     ring = np.concatenate([ring, ring[:, :1]], axis=1)
-    return shapely.polygons(ring)
+    return np.asarray(shapely.polygons(ring), dtype=object)
 
 
 def scaled(

@@ -41,7 +41,7 @@ def score(
     p, d = parameters, drivers
     steep = slope_term(p, d.slope_deg)
     eta = (
-        p.slope_effect * steep
+        p.slope_effect[epoch] * steep
         + p.hollow * d.hollow
         + p.wetness * d.wetness
         + p.stream[epoch] * d.stream_proximity
@@ -57,7 +57,7 @@ def score(
     if legacy is not None:
         eta = eta + p.legacy[epoch] * np.log1p(legacy)
     # Nothing slides where there is nothing to slide down: plains are cut off smoothly.
-    return eta + 2.0 * np.log(np.clip(d.slope_deg / 12.0, 1e-3, 1.0))
+    return eta + 2.0 * np.log(np.clip(d.slope_deg / 9.0, 1e-3, 1.0))
 
 
 def link(parameters: Parameters, eta: Array) -> Array:

@@ -3,15 +3,18 @@
 One step routes the flow (a flood from the outlets inward gives every pixel a receiver, lakes
 included), adds up the drained area, lowers every pixel towards its receiver by the stream-power
 law solved implicitly downstream to upstream (Braun & Willett, 2013, Geomorphology 180-181,
-170-179), and lets hillslopes fail to their threshold angle. The result drains by construction.
+170-179), and lets hillslopes fail to their threshold angle. The result drains by construction. One
+of eight neighbours receives all, chosen by the random rule Rho8 (Fairfield & Leymarie, 1991,
+Water Resources Research 27(5), 709-717, doi:10.1029/90WR02658): no course is favoured.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
+
+from hazard.geo.kernels import kernel
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -20,8 +23,10 @@ _BAND_M = 0.25
 _FILL_M = 1e-3
 
 
-@numba.njit(cache=True)
-def _flood(z, open_edges, receiver, order):  # pragma: no cover - compiled
+@kernel
+def _flood(
+    z: Any, open_edges: Any, receiver: Any, order: Any, salt: Any
+) -> int:  # pragma: no cover - compiled
     """Fill `z` in place; receivers (flat index, self at outlets) and pop order."""
     rows, cols = z.shape
     n = rows * cols
@@ -56,6 +61,11 @@ def _flood(z, open_edges, receiver, order):  # pragma: no cover - compiled
             count += 1
             r = i // cols
             c = i % cols
+            # Rho8: 1 / (2 - u) instead of 1 / sqrt 2 on diagonals, u from the pixel's number.
+            mixed = (np.uint64(i) + salt) * np.uint64(0x9E3779B97F4A7C15)
+            mixed ^= mixed >> np.uint64(29)
+            mixed *= np.uint64(0xBF58476D1CE4E5B9)
+            diagonal = 1.0 / (2.0 - float(mixed >> np.uint64(11)) / 9007199254740992.0)
             steepest = 0.0
             for dr in range(-1, 2):
                 for dc in range(-1, 2):
@@ -70,7 +80,7 @@ def _flood(z, open_edges, receiver, order):  # pragma: no cover - compiled
                         if receiver[i] != i:
                             drop = flat[i] - flat[j]
                             if dr != 0 and dc != 0:
-                                drop *= 0.7071067811865476
+                                drop *= diagonal
                             if drop > steepest:
                                 steepest = drop
                                 receiver[i] = j
@@ -89,8 +99,8 @@ def _flood(z, open_edges, receiver, order):  # pragma: no cover - compiled
     return count
 
 
-@numba.njit(cache=True)
-def _accumulate(receiver, order, area):  # pragma: no cover - compiled
+@kernel
+def _accumulate(receiver: Any, order: Any, area: Any) -> None:  # pragma: no cover - compiled
     for k in range(order.size - 1, -1, -1):
         i = order[k]
         j = receiver[i]
@@ -98,10 +108,34 @@ def _accumulate(receiver, order, area):  # pragma: no cover - compiled
             area[j] += area[i]
 
 
-@numba.njit(cache=True)
+@kernel
+def _carve(z: Any, raw: Any, receiver: Any, order: Any) -> None:  # pragma: no cover - compiled
+    """Put `raw` into `z`, lowered along the flow where it would not fall: breached, not filled."""
+    flat = z.reshape(-1)
+    before = raw.reshape(-1)
+    for i in range(flat.size):
+        flat[i] = before[i]
+    for k in range(order.size - 1, -1, -1):
+        i = order[k]
+        j = receiver[i]
+        if j != i and flat[j] > flat[i] - _FILL_M:
+            flat[j] = flat[i] - _FILL_M
+
+
+@kernel
 def _incise(
-    z, receiver, order, area, rocks, row0, col0, scale, years, exponent, spacing
-):  # pragma: no cover - compiled
+    z: Any,
+    receiver: Any,
+    order: Any,
+    area: Any,
+    rocks: Any,
+    row0: float,
+    col0: float,
+    scale: float,
+    years: float,
+    exponent: float,
+    spacing: float,
+) -> None:  # pragma: no cover - compiled
     """Implicit stream power (slope exponent 1) and threshold slopes, outlets first."""
     cols = z.shape[1]
     flat = z.reshape(-1)
@@ -158,6 +192,7 @@ def route(
     spacing_m: float,
     inflow_m2: Array | None = None,
     open_edges: tuple[bool, bool, bool, bool] = (True, True, True, True),
+    salt: int = 0,
 ) -> Routing:
     """Fill `z` in place and route it to the open edges (north, south, west, east).
 
@@ -166,13 +201,14 @@ def route(
         spacing_m: pixel side [m].
         inflow_m2: (y, x) area that enters from outside [m2], or None.
         open_edges: which edges let water out.
+        salt: number that changes the random weight of diagonals.
 
     Returns:
         The routing; `area_m2` is (y, x) float32 and counts the pixel itself.
     """
     receiver = np.full(z.size, -1, dtype=np.int32)
     order = np.empty(z.size, dtype=np.int32)
-    count = _flood(z, np.asarray(open_edges), receiver, order)
+    count = _flood(z, np.asarray(open_edges), receiver, order, np.uint64(salt))
     if count != z.size:
         raise RuntimeError(f"flow routing reached {count} of {z.size} pixels")
     area = np.full(z.shape, spacing_m**2, dtype=np.float32)
@@ -194,6 +230,7 @@ def evolve(
     area_exponent: float = 0.5,
     inflow_m2: Array | None = None,
     open_edges: tuple[bool, bool, bool, bool] = (True, True, True, True),
+    breach: bool = True,
 ) -> Routing:
     """Run `steps` of uplift and erosion on `z` in place; returns the last routing.
 
@@ -209,6 +246,7 @@ def evolve(
         area_exponent: m [1].
         inflow_m2: (y, x) area that enters from outside [m2].
         open_edges: edges that let water out (north, south, west, east).
+        breach: cut the sills of depressions in the first step instead of filling them.
 
     Example:
         >>> rocks = np.broadcast_to(np.array([1e-3, 1e-5, 0.5])[:, None, None], (3, 32, 32)).copy()
@@ -217,8 +255,14 @@ def evolve(
         >>> bool(z.max() > 300.0), float(flow.area_m2.max()) > 2.5e6
         (True, True)
     """
-    for _ in range(steps):
-        flow = route(z, spacing_m=spacing_m, inflow_m2=inflow_m2, open_edges=open_edges)
+    for step in range(steps):
+        raw = z.copy() if breach and step == 0 else None
+        flow = route(
+            z, spacing_m=spacing_m, inflow_m2=inflow_m2, open_edges=open_edges, salt=step % 7
+        )
+        if raw is not None:
+            _carve(z, raw, flow.receiver, flow.order)
+            del raw
         _incise(
             z,
             flow.receiver,

@@ -23,7 +23,7 @@ from hazard.world.parameters import Parameters, SizeLaw
 from hazard.world.settings import LATTICE_PER_CELL, WorldConfig
 from stats.sizes import double_pareto, inverse_gamma
 
-CLEARANCE_M = 12.0
+CLEARANCE_M = 15.0
 MAX_TRIALS = 5
 PIXEL_SLOPE_SCALE_DEG = 8.0
 
@@ -74,9 +74,7 @@ def place_scores(parameters: Parameters, drivers: Drivers, intensity: Intensity)
     return out.reshape(raw.shape)
 
 
-def draw_sources(
-    intensity: Intensity, pixel_weight: Array | None, rng: np.random.Generator
-) -> tuple[Array, Array]:
+def draw_sources(intensity: Intensity, rng: np.random.Generator) -> tuple[Array, Array]:
     """(row, col) of the lattice points of a Poisson number of sources at each point."""
     counts = rng.poisson(intensity.lattice)
     flat = np.repeat(np.arange(counts.size), counts.ravel())
@@ -130,7 +128,7 @@ def draw_epoch(
     parameters: Parameters,
     drivers: Drivers,
     intensity: Intensity,
-    law: SizeLaw,
+    epoch: int,
     *,
     pixels: PixelChoice,
     field: Descent,
@@ -145,7 +143,7 @@ def draw_epoch(
         parameters: the planted values.
         drivers: fields on the lattice.
         intensity: expected sources per lattice point.
-        law: the epoch's size law.
+        epoch: zero-based epoch whose size law holds.
         pixels: chooser of pixels.
         field: descent directions.
         standing: (m,) polygons of earlier landslides.
@@ -155,9 +153,9 @@ def draw_epoch(
     Returns:
         (polygons, areas [m2], lattice rows, lattice columns, number given up).
     """
-    rows, cols = draw_sources(intensity, None, rng)
+    rows, cols = draw_sources(intensity, rng)
     place = place_scores(parameters, drivers, intensity)[rows, cols]
-    share = parameters.size_correlation
+    share, law = parameters.size_correlation[epoch], parameters.sizes[epoch]
     normal = np.sqrt(share) * place + np.sqrt(1.0 - share) * rng.standard_normal(rows.size)
     area = law_quantile(law, special.ndtr(normal))
     # Large ones are placed first: among new landslides, the smaller one moves.

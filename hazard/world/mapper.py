@@ -23,6 +23,9 @@ from hazard.world.landslides import Landslides
 from hazard.world.parameters import Parameters
 from hazard.world.settings import WorldConfig
 
+# No outline is drawn larger than this, so that neighbours stay apart.
+LARGEST_SHARE = 1.3
+
 
 @dataclass(frozen=True)
 class Visit:
@@ -98,12 +101,21 @@ def map_inventories(
         look = older & (special.ndtr(chance) < m.look[max(epoch, 0)])
         drawn = new | look
         mean = m.visible[max(epoch, 0)]
-        seen = stream.beta(
-            mean * m.visible_concentration, (1.0 - mean) * m.visible_concentration, n
+        concentration = m.visible_concentration
+        part = stream.beta(mean * concentration, (1.0 - mean) * concentration, n)
+        # Cloud, shadow and grass hide a part of some scars; the same patches matter here.
+        hidden = (m.patch_share * common + stream.standard_normal(n)) / np.hypot(
+            m.patch_share * m.patch_sd, 1.0
         )
+        seen = np.where(special.ndtr(hidden) < m.partial[max(epoch, 0)], part, 1.0)
         bare = np.exp(-recovery * age_years)
-        redraw = np.exp(m.redraw_log_sd * stream.standard_normal(n))
-        fresh = np.minimum(np.where(new, 1.0, bare * seen * redraw), 1.0)
+        # How generously he draws is a matter of the image, so of the patch, as much as of chance.
+        width = regional_field(range_km=m.patch_range_km, rng=stream, spacing_km=1.0)
+        generous = np.sqrt(m.redraw_patch_share) * sample_region(
+            width, x_km, y_km, spacing_km=1.0
+        ) + np.sqrt(1.0 - m.redraw_patch_share) * stream.standard_normal(n)
+        redraw = np.exp(m.redraw_log_sd[max(epoch, 0)] * generous)
+        fresh = np.minimum(np.where(new, 1.0, bare) * seen * redraw, LARGEST_SHARE)
         shift = config.misregistration_m * stream.standard_normal(2)
         own = 0.3 * config.misregistration_m * stream.standard_normal((2, n))
         before = share

@@ -50,7 +50,7 @@ class Parameters:
     presence: PerEpoch
     slope_centre_deg: float
     slope_width_deg: float
-    slope_effect: float
+    slope_effect: PerEpoch
     hollow: float
     wetness: float
     stream: PerEpoch
@@ -72,7 +72,7 @@ class Parameters:
     regional_range_km: float
     epoch_range_km: float
     size_range_km: float
-    size_correlation: float
+    size_correlation: PerEpoch
     size_relief: float
     sizes: tuple[SizeLaw, ...]
     baseline_presence: float
@@ -87,21 +87,27 @@ class MapperParameters:
         look: share of the earlier scars that are drawn anew in the epoch.
         patch_sd: how much of that decision is shared within an image patch, in normal scores.
         patch_range_km: range of the patches [km].
-        visible: mean share of a scar's bare ground that the season's images show.
+        partial: share of drawn outlines that are only partly visible in the season's images.
+        patch_share: weight of the image patch, against chance, in which ones these are.
+        visible: mean share of the bare ground that is drawn of a partly visible scar.
         visible_concentration: beta-law concentration of that share (large: little scatter).
         recovery_per_year: median rate at which bare ground grows over [1/year].
         recovery_log_sd: spread of its logarithm between landslides.
-        redraw_log_sd: spread of a redrawn outline's ln area.
+        redraw_log_sd: spread of a drawn outline's ln area.
+        redraw_patch_share: share of its variance that the image patch explains.
     """
 
     look: PerEpoch
     patch_sd: float
     patch_range_km: float
+    partial: PerEpoch
+    patch_share: float
     visible: PerEpoch
     visible_concentration: float
     recovery_per_year: float
     recovery_log_sd: float
-    redraw_log_sd: float
+    redraw_log_sd: PerEpoch
+    redraw_patch_share: float
 
 
 def _double_pareto(alpha: float, beta: float, t: float) -> SizeLaw:
@@ -113,21 +119,24 @@ def _inverse_gamma(rho: float, a: float, s: float) -> SizeLaw:
 
 
 _MAPPER = MapperParameters(
-    look=(0.05, 0.12, 0.10, 0.10, 0.30, 0.10, 0.25, 0.10),
-    patch_sd=1.0,
-    patch_range_km=6.0,
-    visible=(0.9, 0.7, 0.85, 0.65, 0.97, 0.65, 0.95, 0.65),
-    visible_concentration=12.0,
-    recovery_per_year=0.10,
-    recovery_log_sd=0.8,
-    redraw_log_sd=0.10,
+    look=(0.05, 0.20, 0.28, 0.32, 0.50, 0.47, 0.48, 0.42),
+    patch_sd=2.5,
+    patch_range_km=4.0,
+    partial=(0.60, 0.45, 0.15, 0.25, 0.02, 0.35, 0.05, 0.30),
+    patch_share=0.5,
+    visible=(0.50, 0.50, 0.80, 0.50, 0.85, 0.50, 0.85, 0.50),
+    visible_concentration=5.0,
+    recovery_per_year=0.03,
+    recovery_log_sd=1.0,
+    redraw_log_sd=(0.08, 0.12, 0.08, 0.25, 0.02, 0.30, 0.04, 0.25),
+    redraw_patch_share=0.8,
 )
 
 GORKHA_LIKE = Parameters(
-    presence=(0.19, 0.13, 0.06, 0.075, 0.06, 0.065, 0.05, 0.06),
+    presence=(0.186, 0.150, 0.07, 0.052, 0.075, 0.035, 0.055, 0.045),
     slope_centre_deg=22.0,
     slope_width_deg=4.5,
-    slope_effect=2.6,
+    slope_effect=(2.6, 2.2, 1.8, 1.2, 1.8, 1.2, 1.8, 1.2),
     hollow=-0.15,
     wetness=-0.10,
     stream=(0.2, 0.5, 0.3, 0.5, 0.3, 0.5, 0.3, 0.5),
@@ -138,28 +147,28 @@ GORKHA_LIKE = Parameters(
     pga_slope=0.3,
     rain=(0.0, 0.35, 0.15, 0.35, 0.15, 0.35, 0.15, 0.35),
     rain_hollow=0.10,
-    random=(1.5, 1.3, 1.2, 1.1, 1.2, 1.1, 1.2, 1.1),
-    regional=(0.6, 0.6, 0.4, 0.1, 0.4, 0.1, 0.3, 0.1),
-    epoch=(0.8, 0.9, 0.9, 1.0, 0.9, 1.0, 0.9, 1.0),
-    legacy=(0.0, 0.45, 0.40, 0.30, 0.30, 0.25, 0.25, 0.20),
+    random=(1.7, 1.2, 0.9, 1.1, 1.0, 1.1, 1.0, 1.1),
+    regional=(1.3, 1.4, 0.8, 0.0, 0.8, 0.0, 0.5, 0.0),
+    epoch=(1.1, 1.3, 1.3, 1.2, 1.2, 1.4, 1.2, 1.2),
+    legacy=(0.0, 0.25, 0.40, 0.30, 0.30, 0.25, 0.25, 0.20),
     legacy_half_life_years=2.0,
     short_range_km=3.0,
     short_share=0.7,
     middle_range_km=15.0,
-    regional_range_km=60.0,
+    regional_range_km=75.0,
     epoch_range_km=2.5,
-    size_range_km=6.0,
-    size_correlation=0.5,
+    size_range_km=9.0,
+    size_correlation=(0.6, 0.6, 0.45, 0.9, 0.3, 0.92, 0.4, 0.9),
     size_relief=0.5,
     sizes=(
-        _double_pareto(1.30, 1.9, 1000.0),
-        _double_pareto(1.30, 1.9, 850.0),
-        _double_pareto(1.40, 1.7, 600.0),
-        _double_pareto(1.30, 1.7, 600.0),
-        _double_pareto(1.40, 1.7, 600.0),
-        _double_pareto(1.30, 1.7, 600.0),
-        _double_pareto(1.40, 1.7, 600.0),
-        _double_pareto(1.30, 1.7, 600.0),
+        _double_pareto(1.50, 1.8, 4800.0),
+        _double_pareto(1.40, 1.5, 3300.0),
+        _double_pareto(1.75, 1.4, 1700.0),
+        _double_pareto(1.30, 1.4, 2400.0),
+        _double_pareto(1.50, 1.5, 2500.0),
+        _double_pareto(1.20, 1.6, 2900.0),
+        _double_pareto(1.50, 1.4, 1900.0),
+        _double_pareto(1.30, 1.4, 2400.0),
     ),
     baseline_presence=0.05,
     mapper=_MAPPER,

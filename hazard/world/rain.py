@@ -25,7 +25,6 @@ from hazard.world.domain import (
     region_axes_km,
     to_km,
 )
-from hazard.world.fields import gaussian_field
 from hazard.world.settings import WorldConfig
 
 RAIN_CELL_KM = 5
@@ -189,6 +188,3 @@ def _window(config: WorldConfig) -> tuple[tuple[int, int], tuple[int, int], Grid
     size = ((row1 - row0) * step * 1000.0, (col1 - col0) * step * 1000.0)
     bounds = (origin[0], origin[1] - size[0], origin[0] + size[1], origin[1])
     return (row0, row1), (col0, col1), Grid.from_bounds(grid.crs, bounds, cell_m=step * 1000.0)
-
-
-__all__ = ["RAIN_CELL_KM", "Rain", "build_rain", "gaussian_field", "orographic_factor"]

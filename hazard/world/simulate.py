@@ -118,7 +118,7 @@ def fail(
                 parameters,
                 drivers,
                 intensity,
-                parameters.sizes[epoch],
+                epoch,
                 pixels=pixels,
                 field=field,
                 standing=standing,
@@ -142,7 +142,7 @@ def fail(
 
 
 def visible_area(config: WorldConfig, landslides: Landslides, visits: list[Visit | None]) -> Array:
-    """(visit, y, x) mapped area per cell [m2]; NaN for a missed visit. Only changes are cut anew."""
+    """(visit, y, x) mapped area per cell [m2], NaN where missed; only changes are cut anew."""
     grid = cell_grid(config)
     n_cells = grid.shape[0] * grid.shape[1]
     area = np.full((len(visits), n_cells), np.nan)

@@ -18,7 +18,7 @@ from scipy import ndimage
 
 from hazard.world.domain import MARGIN_KM, Array, across_belt_km, random_stream, region_axes_km
 from hazard.world.fields import regional_field, sample_axes
-from hazard.world.landscape import Routing, evolve, route
+from hazard.world.landscape import Routing, evolve
 from hazard.world.settings import LATTICE_PER_CELL, WorldConfig
 
 # Rock uplift across the belt [m/year]: position is the distance to N23E of `across_belt_km`.
@@ -35,6 +35,9 @@ ROCKS_KM = 0.5
 BELT_BENDS_KM = 7.0
 CREEP_PIXELS = 0.6
 HALO_KM = 6.0
+FINEST_WARP_M = 62.5
+# (standard deviation, wavelength of about four times this) of bends, in pixels of the parent.
+BENDS = ((0.6, 2.5), (1.2, 6.0))
 # Spacing [m] -> (steps, years): coarse levels settle divides, fine ones only their own valleys.
 LEVELS = {
     500.0: (40, 4.0e4),
@@ -133,6 +136,7 @@ def _region(rocks: _Rocks, rng: np.random.Generator) -> Level:
         rocks_scale=1.0 / ROCKS_KM,
         area_exponent=AREA_EXPONENT,
         open_edges=(False, True, False, False),
+        breach=False,
     )
     return Level(z, 1.0, -float(MARGIN_KM), -float(MARGIN_KM), flow)
 
@@ -140,7 +144,7 @@ def _region(rocks: _Rocks, rng: np.random.Generator) -> Level:
 def _inflow(parent: Level, child: Level) -> Array:
     """Area [m2] that the parent's rivers bring in over the child's edge, at valley bottoms."""
     rows, cols = parent.elevation_m.shape
-    n = int(round(parent.spacing_km / child.spacing_km))
+    n = round(parent.spacing_km / child.spacing_km)
     row0 = round((child.north_km - parent.north_km) / parent.spacing_km)
     col0 = round((child.west_km - parent.west_km) / parent.spacing_km)
     inside = np.zeros((rows, cols), dtype=bool)
@@ -177,12 +181,30 @@ def _refine(
     n = parent.spacing_km / spacing_km
     row0 = (north - parent.north_km) / parent.spacing_km
     col0 = (west - parent.west_km) / parent.spacing_km
-    matrix = np.array([1.0 / n, 1.0 / n])
-    offset = np.array([row0 + 0.5 / n - 0.5, col0 + 0.5 / n - 0.5])
-    z = ndimage.affine_transform(
-        parent.elevation_m, matrix, offset=offset, output_shape=shape, order=1, mode="nearest",
-        output=np.float32,
-    )  # fmt: skip
+    if spacing_m >= FINEST_WARP_M:
+        # Eight flow directions draw straight valleys; bending the plane, by less than a parent's
+        # pixel, gives them the courses that rivers have and keeps who flows into whom.
+        rows = row0 + (np.arange(shape[0]) + 0.5) / n - 0.5
+        cols = col0 + (np.arange(shape[1]) + 0.5) / n - 0.5
+        bends = [_bend(shape, n, rng) for _ in range(2)]
+        z = ndimage.map_coordinates(
+            parent.elevation_m,
+            [rows[:, None] + bends[0], cols[None, :] + bends[1]],
+            order=1,
+            mode="nearest",
+            output=np.float32,
+        )
+        del bends
+    else:
+        z = ndimage.affine_transform(
+            parent.elevation_m,
+            np.array([1.0 / n, 1.0 / n]),
+            offset=np.array([row0 + 0.5 / n - 0.5, col0 + 0.5 / n - 0.5]),
+            output_shape=shape,
+            order=1,
+            mode="nearest",
+            output=np.float32,
+        )
     # Roughness of the new scale, in proportion to the local gradient: it seeds small valleys.
     gradient = _gradient(z, spacing_m)
     noise = rng.standard_normal(shape, dtype=np.float32)
@@ -206,6 +228,25 @@ def _refine(
     # Soil creep rounds what the flow's eight directions leave angular.
     ndimage.gaussian_filter(z, CREEP_PIXELS, output=z)
     return replace(child, flow=flow)
+
+
+def _bend(shape: tuple[int, int], n: float, rng: np.random.Generator) -> Array:
+    """A smooth random displacement of a child's pixels, in pixels of the parent."""
+    bend = np.zeros(shape, dtype=np.float32)
+    for pixels, spacing in BENDS:
+        step = 1.0 / (spacing * n)
+        coarse = tuple(int(side * step) + 4 for side in shape)
+        noise = ndimage.gaussian_filter(rng.standard_normal(coarse).astype(np.float32), 0.8)
+        noise *= np.float32(pixels / noise.std())
+        bend += ndimage.affine_transform(
+            noise,
+            np.array([step, step]),
+            offset=1.0,
+            output_shape=shape,
+            order=3,
+            output=np.float32,
+        )
+    return bend
 
 
 def _gradient(z: Array, spacing_m: float) -> Array:
@@ -266,6 +307,3 @@ def build_terrain(config: WorldConfig, *, progress: Callable[[int], None] | None
         raise RuntimeError(f"the terrain has no level at the lattice spacing {lattice_km} km")
     elevation = _crop(level.elevation_m, level, study)
     return Terrain(elevation, lattice_z, lattice_area, regional)
-
-
-__all__ = ["Level", "Terrain", "build_terrain", "route"]

@@ -21,7 +21,7 @@ any unit serves as long as `t`, `lower` and `upper` share it.
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -103,7 +103,7 @@ def pdf(
     inside = (values > 0.0) & (values >= lower) & (values <= upper)
     safe = jnp.where(inside, values, t)
     density = jnp.exp(_log_pdf(safe, alpha, beta, t) - _log_mass(alpha, beta, t, lower, upper))
-    return jnp.where(inside, density, 0.0)
+    return cast(Values, jnp.where(inside, density, 0.0))
 
 
 @in_float64
@@ -124,7 +124,7 @@ def survival(
         jnp.log(jnp.maximum(_survival(inside, alpha, beta, t) - tail, 0.0))
         - _log_mass(alpha, beta, t, lower, upper)
     )
-    return jnp.where(values <= lower, 1.0, jnp.where(values >= upper, 0.0, share))
+    return cast(Values, jnp.where(values <= lower, 1.0, jnp.where(values >= upper, 0.0, share)))
 
 
 @in_float64
@@ -144,7 +144,7 @@ def cdf(
     share = (jnp.exp(_log_cdf(inside, alpha, beta, t)) - below) / jnp.exp(
         _log_mass(alpha, beta, t, lower, upper)
     )
-    return jnp.where(values <= lower, 0.0, jnp.where(values >= upper, 1.0, share))
+    return cast(Values, jnp.where(values <= lower, 0.0, jnp.where(values >= upper, 1.0, share)))
 
 
 @in_float64
@@ -180,7 +180,7 @@ def quantile(
     if lower == 0.0 and not math.isfinite(upper):
         log_cdf = jnp.log(jnp.asarray(u))
     log_ratio = jnp.log(jnp.expm1(-(alpha / beta) * log_cdf))
-    return jnp.clip(t * jnp.exp(-log_ratio / alpha), lower, upper)
+    return cast(Values, jnp.clip(t * jnp.exp(-log_ratio / alpha), lower, upper))
 
 
 def sample(
