@@ -15,12 +15,10 @@ folds       /folds: roles of every design                mask, observed, seed, s
 from __future__ import annotations
 
 import contextlib
-import datetime as dt
-import hashlib
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,15 +31,16 @@ from hazard.cube.layout import (
     GROUPS,
     LAYOUT,
     LAYOUT_VERSION,
-    NOT_OBSERVED,
     open_cube,
 )
-from hazard.cube.mask import StudyMask, decide_mask
+from hazard.cube.mask import decide_mask
+from hazard.cube.part_keys import digest, part_keys
 from hazard.cube.sources import StudySources
 from hazard.cube.summary import Summary, summarise
 from hazard.cube.target_layers import TargetLayers, cube_epochs, hash_of, read_target
+from hazard.cube.target_store import epoch_coordinates, write_target
 from hazard.cube.terrain_layers import Elevation, read_elevation, require_pixels, strips
-from hazard.cube.writer import LayerWriter, PartFacts, PartialCube, layer_attributes
+from hazard.cube.writer import LayerWriter, PartFacts, PartialCube
 from hazard.cube.zip_paths import split_member
 from hazard.geo.store import create_grid_group
 from stats.command.progress import Reporter, SilentReporter
@@ -105,7 +104,7 @@ class _Build:
         require_pixels(self.config, self.grids)
         self.hashes = self._input_hashes()
         self.keys = part_keys(self.config, self.grids, self.hashes)
-        frame = _digest([self.grids.as_json(), _epoch_records(self.config)])
+        frame = digest([self.grids.as_json(), _epoch_records(self.config)])
         self.partial = PartialCube(run, frame, fresh=fresh)
         self._target: TargetLayers | None = None
         self._elevation: Elevation | None = None
@@ -217,8 +216,6 @@ class _Build:
     def _write_layers(self, writer: LayerWriter) -> PartFacts:
         from hazard.cube.extra_layers import write_extra_layers
 
-        if not self.config.layers:
-            return PartFacts()
         cells = self._cells(writer.root)
         with self.reporter.task("further layers", len(self.config.layers)) as advance:
             return write_extra_layers(writer, self.config, self.grids, cells, progress=advance)
@@ -304,61 +301,6 @@ def _epoch_records(config: HazardConfig) -> list[dict[str, Any]]:
     return [epoch.as_json() for epoch in cube_epochs(config.study)]
 
 
-def _digest(value: Any) -> str:
-    text = json.dumps(value, sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def code_version() -> str:
-    """Version of this package: another one may compute a layer differently."""
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version("landslide-hazard")
-    except PackageNotFoundError:
-        return "not installed"
-
-
-def part_keys(config: HazardConfig, grids: StudyGrids, hashes: dict[str, str]) -> dict[str, str]:
-    """The key of every part: a hash of the settings and input files it depends on.
-
-    Args:
-        config: complete configuration.
-        grids: lattices.
-        hashes: SHA-256 per input file.
-    """
-    values = config.model_dump(mode="json")
-
-    def inputs(section: Any) -> dict[str, str]:
-        """Hashes of the files that a section names, wherever in it they stand."""
-        text = json.dumps(section)
-        return {path: digest for path, digest in hashes.items() if json.dumps(path) in text}
-
-    def key(*parts: Any) -> str:
-        sections = [part for part in parts if not isinstance(part, str)]
-        return _digest(
-            [LAYOUT_VERSION, code_version(), grids.as_json(), list(parts), inputs(sections)]
-        )
-
-    study = values["study"]
-    # Elevation decides the mask of an inventory without a raster of mapped cells.
-    target = key(study, values["target"], values["terrain"] if _mask_from_dem(config) else None)
-    terrain = key(target, values["terrain"])
-    return {
-        "target": target,
-        "terrain": terrain,
-        "flow": key(terrain, "flow"),
-        "layers": key(terrain, values["layers"]),
-        "triggers": key(target, values["shaking"], values["rain"], values["terrain"]),
-        "folds": key(target, values["cube"]["folds"], values["cube"]["patches"], values["seed"]),
-    }
-
-
-def _mask_from_dem(config: HazardConfig) -> bool:
-    target = config.target
-    return target is not None and target.kind != "density_raster" and target.mask is None
-
-
 def _prepare(root: zarr.Group, config: HazardConfig, grids: StudyGrids) -> None:
     """Groups and axes of every resolution, made once."""
     if "spatial_ref" in root:
@@ -371,97 +313,3 @@ def _prepare(root: zarr.Group, config: HazardConfig, grids: StudyGrids) -> None:
         grid = {"pixels": grids.pixels, "triggers": grids.triggers}.get(name, grids.cells)
         with_epochs = coordinates if name in ("triggers", "folds") else None
         create_grid_group(root, name, grid, coords=with_epochs)
-
-
-def epoch_coordinates(config: HazardConfig) -> dict[str, Any]:
-    """The epoch axis and its dates as CF coordinates."""
-    import xarray as xr
-
-    if config.study is None:
-        raise ValueError("an incomplete configuration; resolve its sources first")
-    epochs = cube_epochs(config.study)
-    origin = dt.date(1970, 1, 1)
-    calendar = {"units": "days since 1970-01-01", "calendar": "proleptic_gregorian"}
-
-    def days(name: str, long_name: str) -> xr.Variable:
-        values = np.array([(getattr(e, name) - origin).days for e in epochs], dtype=np.int32)
-        return xr.Variable(("epoch",), values, {"long_name": long_name, **calendar})
-
-    return {
-        "epoch": xr.Variable(
-            ("epoch",),
-            np.arange(len(epochs), dtype=np.int32),
-            {"long_name": "number of the epoch; names are in the attribute epochs of the root"},
-        ),
-        "epoch_start": days("start", "first day of the epoch"),
-        "epoch_end": days("end", "last day of the epoch (inclusive)"),
-        "epoch_days": xr.Variable(
-            ("epoch",),
-            np.array([e.length_days for e in epochs], dtype=np.float32),
-            {"long_name": "length of the epoch", "units": "day"},
-        ),
-    }
-
-
-def write_target(writer: LayerWriter, layers: TargetLayers, mask: StudyMask) -> PartFacts:
-    """Write density, presence, mask and observed; what lies outside the mask has no value."""
-    series = layers.series
-    facts = PartFacts()
-    shape = series.observed.shape
-    dims = ("epoch", "y", "x")
-    first = layers.sources[0]
-    if len(layers.sources) > 1:
-        first = replace(
-            first,
-            file=", ".join(source.file for source in layers.sources),
-            sha256=",".join(source.sha256 for source in layers.sources),
-        )
-    density = np.where(mask.observed, series.area_density_percent, np.nan)
-    presence = np.where(mask.observed, density > 0, NOT_OBSERVED).astype(np.int8)
-    writer.create(
-        "", "area_density", shape, "float32", dims=dims,
-        attrs=layer_attributes(
-            "area_density", first, cell_methods="area: sum",
-            interval_censored=series.interval_censored,
-        ),
-    )[...] = density.astype(np.float32)  # fmt: skip
-    writer.create(
-        "", "presence", shape, "int8", dims=dims, fill=NOT_OBSERVED,
-        attrs={
-            "long_name": "new landslide area in the cell", "units": "1",
-            "flag_values": [0, 1], "flag_meanings": "absent present",
-        },
-    )[...] = presence  # fmt: skip
-    for name, values, meaning in (
-        ("mask", np.broadcast_to(mask.cells, shape), "mapped cells of the study"),
-        ("observed", mask.observed, "mapped cells seen in the epoch"),
-    ):
-        writer.create(
-            "", name, shape, "bool", dims=dims, attrs={"long_name": meaning, "rule": mask.rule}
-        )[...] = values
-    if series.recovered_percent is not None:
-        recovered = np.where(mask.observed, series.recovered_percent, np.nan)
-        writer.create(
-            "", "recovered", shape, "float32", dims=dims,
-            attrs=layer_attributes(
-                "recovered", first, long_name="decrease of the visible landslide area",
-            ),
-        )[...] = recovered.astype(np.float32)  # fmt: skip
-    if series.window_days is not None:
-        writer.create(
-            "", "window_days", shape, "float32", dims=dims,
-            attrs={
-                "long_name": "days over which the new area appeared", "units": "day",
-            },
-        )[...] = series.window_days.astype(np.float32)  # fmt: skip
-    for source in layers.sources:
-        facts.add_source("area_density", source)
-    facts.numbers["account"] = {k: float(v) for k, v in layers.account.items() if v is not None}
-    facts.notes.append(f"mask: {int(mask.cells.sum())} cells ({mask.rule})")
-    facts.notes.extend(f"target: {note}" for note in series.notes)
-    if mask.area_dropped_m2 > 0:
-        facts.notes.append(
-            f"target: {mask.area_dropped_m2 / 1e6:.3f} km2 of landslides lie in cells that are "
-            "not in the mask and are left out"
-        )
-    return facts

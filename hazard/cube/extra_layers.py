@@ -15,6 +15,7 @@ import numpy as np
 
 from hazard.config.schema import HazardConfig
 from hazard.config.sources import ExtraLayer
+from hazard.cube.filled_flags import mark_filled
 from hazard.cube.grids import StudyGrids
 from hazard.cube.holes import RULE, HoleMap, map_holes, patch_stored
 from hazard.cube.layout import (
@@ -65,6 +66,7 @@ def write_extra_layers(
     """
     facts = PartFacts()
     limit_m = config.terrain.fill_holes_m if config.terrain is not None else 0.0
+    pixel_holes: list[HoleMap] = []
     for layer in config.layers:
         if layer.name in VARIABLES or layer.name == "filled" or layer.name.endswith("_flag"):
             raise DataError(
@@ -75,9 +77,10 @@ def write_extra_layers(
         if layer.support == "cell":
             _write_cell_layer(writer, layer, grids, cells, limit_m, facts)
         else:
-            _write_pixel_layer(writer, layer, grids, cells, limit_m, facts)
+            pixel_holes.append(_write_pixel_layer(writer, layer, grids, cells, limit_m, facts))
         if progress is not None:
             progress(1)
+    mark_filled(writer.root, FILLED_EXTRA, pixel_holes)
     return facts
 
 
@@ -233,7 +236,7 @@ def _write_pixel_layer(
     cells: BoolArray,
     limit_m: float,
     facts: PartFacts,
-) -> None:
+) -> HoleMap:
     if layer.censored_below is not None:
         raise DataError(
             f"layers.{layer.name}",
@@ -256,16 +259,8 @@ def _write_pixel_layer(
         source=layer.file, layer=layer.name,
     )  # fmt: skip
     patch_stored(array, holes, rows_per_strip=chunk)
-    _flag_pixels(writer, holes)
     facts.filled[layer.name] = len(holes)
     if len(holes):
         facts.notes.append(f"{layer.name}: {len(holes)} pixels of the mask filled ({RULE})")
     facts.add_source(layer.name, source)
-
-
-def _flag_pixels(writer: LayerWriter, holes: HoleMap) -> None:
-    if len(holes):
-        flags = writer.root["pixels/filled"]
-        merged = np.array(flags[:, :])
-        merged.reshape(-1)[holes.hole] |= FILLED_EXTRA
-        flags[:, :] = merged
+    return holes

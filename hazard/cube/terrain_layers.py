@@ -20,6 +20,7 @@ import numpy as np
 import zarr
 
 from hazard.config.schema import HazardConfig
+from hazard.cube.filled_flags import mark_filled
 from hazard.cube.grids import StudyGrids
 from hazard.cube.holes import RULE, HoleMap, map_holes, patch_stored
 from hazard.cube.layout import (
@@ -355,12 +356,7 @@ def write_flow(
     )  # fmt: skip
     for array in (wetness, stored):
         patch_stored(array, holes, rows_per_strip=grids.pixel_chunk)
-    if len(holes):
-        flags = writer.root["pixels/filled"]
-        merged = np.array(flags[:, :])
-        merged &= np.uint8(0xFF ^ FILLED_FLOW)
-        merged.reshape(-1)[holes.hole] |= FILLED_FLOW
-        flags[:, :] = merged
+    mark_filled(writer.root, FILLED_FLOW, [holes])
     facts.filled.update({name: len(holes) for name in FLOW_LAYERS})
     facts.add_source("twi", wet)
     facts.add_source("stream_distance_m", channel)
