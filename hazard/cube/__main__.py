@@ -62,11 +62,14 @@ def main(
             typer.echo("\n".join(dry_run_lines(checked, run)))
             return
         result = run_cube(checked, run, talk, fresh=fresh, export=export, overrides=overrides or ())
-        if not quiet:
-            from hazard.cube.layout import open_cube
+    if quiet:
+        return
+    # A session of its own: the bars of the first are gone before the tables come.
+    with session(debug=debug, quiet=True):
+        from hazard.cube.layout import open_cube
 
-            cube = open_cube(result.path)
-            print_summary(result.summary, title=cube.title, synthetic=cube.synthetic)
+        cube = open_cube(result.path)
+        print_summary(result.summary, title=cube.title, synthetic=cube.synthetic)
 
 
 if __name__ == "__main__":

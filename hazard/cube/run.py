@@ -126,7 +126,8 @@ def dry_run_lines(config: HazardConfig, run: Path) -> list[str]:
 
 def summary_text(summary: Summary, *, title: str, synthetic: bool) -> str:
     """The summary as plain text."""
-    parts = [f"{title}{'  [SYNTHETIC]' if synthetic else ''}", ""]
+    stamp = "  [SYNTHETIC]" if synthetic and "SYNTHETIC" not in title else ""
+    parts = [f"{title}{stamp}", ""]
     parts += [plain_table(*epoch_table(summary)), "", plain_table(*layer_table(summary)), ""]
     parts += [f"absent: {name} ({reason})" for name, reason in summary.absent.items()]
     parts += [f"note: {note}" for note in summary.notes]

@@ -25,6 +25,7 @@ from hazard.errors import DataError
 from hazard.geo.provenance import LayerSource
 from hazard.geo.store import create_zarr_layer
 from hazard.variables import VARIABLES
+from stats.command.run_folder import RUN_RECORD
 
 PARTIAL_NAME = f"{CUBE_NAME}.partial"
 RECORD_NAME = "parts.json"
@@ -135,6 +136,8 @@ class PartialCube:
         """Give the cube its final name; the one before is replaced."""
         aside = self.run / f".{CUBE_NAME}.replaced"
         _remove(aside)
+        # It describes the cube before, and is written anew when the run is finished.
+        (self.run / RUN_RECORD).unlink(missing_ok=True)
         if self.final.exists():
             self.final.rename(aside)
         self.path.rename(self.final)

@@ -49,6 +49,8 @@ class MapPanel:
         limits: colour limits; None takes robust ones from the values.
         labels: names of the codes of ``classes`` and ``flag``.
         colour_map: a matplotlib name in place of the kind's own.
+        class_colours: colours of the codes of ``classes``, where they must be the same on every
+            panel; absent: in the order of the codes that a panel holds.
     """
 
     values: FloatArray
@@ -59,6 +61,7 @@ class MapPanel:
     limits: tuple[float, float] | None = None
     labels: Mapping[int, str] | None = None
     colour_map: str | None = None
+    class_colours: Mapping[int, str] | None = None
 
 
 def colour_limits(values: FloatArray, kind: PanelKind) -> tuple[float, float]:
@@ -247,8 +250,10 @@ def _draw_panel(figure: Any, ax: Any, bar_axes: Any, panel: MapPanel) -> None:
     tick_labels: list[str] | None = None
     norm: Any
     if panel.kind == "classes":
-        codes = [int(code) for code in np.unique(finite)]
+        codes = [int(code) for code in panel.class_colours or np.unique(finite)]
         palette = [CLASS_COLOURS[i % len(CLASS_COLOURS)] for i in range(max(len(codes), 1))]
+        if panel.class_colours is not None:
+            palette = list(panel.class_colours.values())
         lookup = {code: position for position, code in enumerate(codes)}
         shown = np.full(values.shape, np.nan)
         for code, position in lookup.items():

@@ -211,6 +211,26 @@ def test_a_failure_leaves_no_cube_and_no_records_under_final_names(own):
     assert not left & {"cube.zarr", "run.json", "summary.json", "provenance.json", "figures"}
 
 
+def test_a_run_whose_maps_fail_is_not_a_finished_run(own, monkeypatch):
+    """The record of the run before must not stand beside the cube of this one."""
+    import hazard.cube.figures as figures
+
+    run = own / "run"
+    assert invoke(own / "study.yaml", "--out", run).exit_code == 0
+
+    def broken(*_, **__):
+        raise OSError("no space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(figures, "draw_cube", broken)
+        again = invoke(own / "study.yaml", "--out", run, "--set", "seed=9")
+        fails(again, 1, "no space left")
+    assert (run / "cube.zarr").is_dir()
+    assert not (run / "run.json").exists()
+    assert invoke(own / "study.yaml", "--out", run, "--set", "seed=9").exit_code == 0
+    assert read_run_folder(run).seed == 9
+
+
 def test_debug_shows_the_traceback(own):
     (own / "dem.tif").unlink()
     result = invoke(own / "study.yaml", "--out", own / "run", "--debug")
