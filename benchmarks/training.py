@@ -1,0 +1,334 @@
+"""Throughput of the training loop against its own bare step and against an equal PyTorch loop.
+
+    python benchmarks/training.py                      # this machine's CPU
+    python benchmarks/training.py --device gpu --batch 256 --steps 40
+
+Network: U-Net on a ResNet18 encoder (`described`), 128 x 128 pixels x 13 bands, cells of 32
+pixels, log loss, Adam 1e-3. Every contestant is a process of its own that waits while the others
+run, so one thread pool never disturbs another; rounds are interleaved in one run, because single
+timings on a shared machine swing by a factor of two. On a GPU the computation is bfloat16.
+
+PyTorch is no dependency of the project. Install it beside it, for example
+`pip install torch==2.13.0`, or name another interpreter by `--torch-python`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+SIDE, BANDS, CELL, SAMPLES = 128, 13, 32, 256
+ENCODER, DECODER = (64, 128, 256, 512), (256, 128, 64, 32, 16)
+CONTESTANTS = ("step", "loop", "torch")
+
+
+def data(samples):
+    """Random pixels and presence, the same for all."""
+    import numpy as np
+
+    rng = np.random.default_rng(0)
+    cells = SIDE // CELL
+    return {
+        "pixels": rng.standard_normal((samples, SIDE, SIDE, BANDS), dtype=np.float32),
+        "presence": rng.integers(0, 2, (samples, cells, cells)).astype(np.float32),
+        "weight": np.ones((samples, cells, cells), np.float32),
+    }
+
+
+def answer(seconds, steps):
+    """Tell the parent what was measured, and wait until it asks again."""
+    print(json.dumps({"seconds": seconds, "steps": steps}), flush=True)
+    if not sys.stdin.readline().strip():
+        sys.exit(0)
+
+
+def start_jax(options):
+    """Flags before JAX, then JAX."""
+    from hazard.training.platform import set_cpu_flags
+
+    if options.device == "cpu":
+        os.environ["JAX_PLATFORMS"] = "cpu"
+        if not options.no_flags:
+            set_cpu_flags()
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+    import jax
+
+    return jax
+
+
+def network(options):
+    """The network of both JAX contestants."""
+    from hazard.models.described_susceptibility import (
+        DescribedSusceptibility,
+        DescribedSusceptibilityConfig,
+    )
+
+    compute = "bfloat16" if options.device == "gpu" else "float32"
+    config = DescribedSusceptibilityConfig(bands=BANDS, pixels_per_cell=CELL, compute=compute)
+    return lambda rngs: DescribedSusceptibility(config, rngs)
+
+
+def optimiser_config():
+    from hazard.training.optimiser import OptimiserConfig
+
+    return OptimiserConfig(rule="adam", learning_rate=1e-3, clip_norm=None)
+
+
+def run_step(options):
+    """The compiled step alone, on one batch that never changes."""
+    jax = start_jax(options)
+    from flax import nnx
+
+    from hazard.training.functional import functional, variables_of
+    from hazard.training.objective import LossTerm, make_objective
+    from hazard.training.optimiser import make_optimiser
+    from hazard.training.step import initial_state, make_step
+
+    module = network(options)(nnx.Rngs(0))
+    optimiser = make_optimiser(optimiser_config())
+    objective = make_objective([LossTerm(term="log_loss")])
+    step = make_step(functional(module), objective, optimiser)
+    state = initial_state(variables_of(module), optimiser)
+    batch = {k: jax.numpy.asarray(v) for k, v in data(options.batch).items()}
+    key = jax.random.key(0)
+    if options.device == "gpu":
+        # Scanned, as the loop does it there.
+        def many(state):
+            return jax.lax.scan(lambda s, _: step(s, batch, key), state, None, options.steps)
+
+        compiled = jax.jit(many, donate_argnums=0)
+    else:
+        single = jax.jit(step, donate_argnums=0)
+
+        def compiled(state):
+            for _ in range(options.steps):
+                state, info = single(state, batch, key)
+            return state, info
+
+    state, info = compiled(state)
+    jax.block_until_ready(info)
+    answer(0.0, 0)
+    while True:
+        start = time.perf_counter()
+        state, info = compiled(state)
+        jax.block_until_ready((state, info))
+        answer(time.perf_counter() - start, options.steps)
+
+
+def run_loop(options):
+    """`train` as it is: gathering, orders, looks at the losses, progress."""
+    start_jax(options)
+    from hazard.training.curriculum import Stage
+    from hazard.training.data import device_source
+    from hazard.training.loop import train
+    from hazard.training.objective import LossTerm
+    from hazard.training.records import TrainingSettings
+
+    last = {"time": 0.0, "taken": 0, "seen": 0, "steps": 0}
+
+    def progress(now):
+        # Looks come after equal numbers of calls; the first ones compile.
+        last["steps"] += now.step - last["taken"] if now.step > last["taken"] else now.step
+        last["taken"] = now.step
+        last["seen"] += 1
+        if last["steps"] < options.steps:
+            return
+        seconds = time.perf_counter() - last["time"]
+        first = last["seen"] <= 1 or last["time"] == 0.0
+        answer(0.0 if first else seconds, 0 if first else last["steps"])
+        last["steps"] = 0
+        last["time"] = time.perf_counter()
+
+    stage = Stage(
+        name="benchmark", terms=(LossTerm(term="log_loss"),), epochs=10**6,
+        batch_size=options.batch, optimiser=optimiser_config(),
+    )  # fmt: skip
+    samples = max(SAMPLES, options.batch * options.steps)
+    train(
+        network(options), [stage], device_source(data(samples)),
+        settings=TrainingSettings(
+            steps_per_call=options.steps if options.device == "gpu" else 1,
+            # A CPU looks once a round, a GPU at every call, which is a round.
+            look_every=1 if options.device == "gpu" else options.steps,
+        ),
+        progress=progress,
+    )  # fmt: skip
+
+
+def torch_network(torch):
+    """The same U-Net in PyTorch."""
+    nn = torch.nn
+
+    def conv_norm(bands, out, size, stride, relu=True):
+        layers = [
+            nn.Conv2d(bands, out, size, stride, padding=size // 2, bias=False),
+            nn.BatchNorm2d(out, eps=1e-3, momentum=0.01),
+        ]
+        return nn.Sequential(*layers, *([nn.ReLU(inplace=True)] if relu else []))
+
+    class Block(nn.Module):
+        def __init__(self, bands, out, stride):
+            super().__init__()
+            self.first = conv_norm(bands, out, 3, stride)
+            self.second = conv_norm(out, out, 3, 1, relu=False)
+            project = stride != 1 or bands != out
+            self.short = conv_norm(bands, out, 1, stride, relu=False) if project else nn.Identity()
+
+        def forward(self, x):
+            return torch.relu(self.second(self.first(x)) + self.short(x))
+
+    class UNet(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.stem = conv_norm(BANDS, ENCODER[0], 7, 2)
+            self.pool = nn.MaxPool2d(3, 2, 1)
+            stages, bands = [], ENCODER[0]
+            for i, width in enumerate(ENCODER):
+                stages.append(
+                    nn.Sequential(Block(bands, width, 2 if i else 1), Block(width, width, 1))
+                )
+                bands = width
+            self.down = nn.ModuleList(stages)
+            ups = []
+            for skip, width in zip((256, 128, 64, 64, 0), DECODER, strict=True):
+                ups.append(
+                    nn.Sequential(
+                        conv_norm(bands + skip, width, 3, 1), conv_norm(width, width, 3, 1)
+                    )
+                )
+                bands = width
+            self.up = nn.ModuleList(ups)
+            self.head = nn.Conv2d(bands, 1, 3, padding=1)
+
+        def forward(self, x):
+            x = self.stem(x)
+            skips = [x]
+            x = self.pool(x)
+            for stage in self.down:
+                x = stage(x)
+                skips.append(x)
+            skips.pop()
+            for block in self.up:
+                x = nn.functional.interpolate(x, scale_factor=2, mode="nearest")
+                x = block(torch.cat([x, skips.pop()], 1) if skips else x)
+            return nn.functional.avg_pool2d(self.head(x), CELL)[:, 0]
+
+    return UNet()
+
+
+def run_torch(options):
+    """A plain PyTorch loop: batches gathered by index, channels last, fused where it helps."""
+    import torch
+
+    torch.manual_seed(0)
+    gpu = options.device == "gpu"
+    device = torch.device("cuda" if gpu else "cpu")
+    torch.set_num_threads(os.cpu_count() or 1)
+    model = torch_network(torch).to(device).to(memory_format=torch.channels_last)
+    count = sum(p.numel() for p in model.parameters())
+    step_model = torch.compile(model) if gpu else model
+    optimiser = torch.optim.Adam(model.parameters(), lr=1e-3, foreach=True)
+    samples = max(SAMPLES, options.batch * options.steps)
+    arrays = {k: torch.from_numpy(v).to(device) for k, v in data(samples).items()}
+    arrays["pixels"] = arrays["pixels"].permute(0, 3, 1, 2).to(memory_format=torch.channels_last)
+
+    def rounds(steps):
+        order = torch.randperm(samples, device=device)
+        for i in range(steps):
+            rows = order[(torch.arange(options.batch, device=device) + i * options.batch) % samples]
+            with torch.autocast(device.type, torch.bfloat16, enabled=gpu):
+                logit = step_model(arrays["pixels"][rows])
+            loss = torch.nn.functional.binary_cross_entropy_with_logits(
+                logit.float(), arrays["presence"][rows], arrays["weight"][rows]
+            )
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            optimiser.step()
+        if gpu:
+            torch.cuda.synchronize()
+        return float(loss.detach())
+
+    rounds(options.steps)
+    print(f"torch parameters: {count}", file=sys.stderr)
+    answer(0.0, 0)
+    while True:
+        start = time.perf_counter()
+        rounds(options.steps)
+        answer(time.perf_counter() - start, options.steps)
+
+
+def launch(name, options):
+    """A worker process, warmed up and waiting."""
+    python = options.torch_python if name == "torch" else sys.executable
+    command = [python, __file__, "--worker", name, "--device", options.device]
+    command += ["--batch", str(options.batch), "--steps", str(options.steps)]
+    command += ["--no-flags"] if options.no_flags else []
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{os.environ.get('PYTHONPATH', '')}"}
+    worker = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+    )
+    line = worker.stdout.readline()
+    if not line:
+        worker.wait()
+        print(f"{name}: did not start (for PyTorch see the head of this file)", file=sys.stderr)
+        return None
+    return worker
+
+
+def ask(worker, options):
+    """Samples per second of one round."""
+    worker.stdin.write("go\n")
+    worker.stdin.flush()
+    found = json.loads(worker.stdout.readline())
+    return found["steps"] * options.batch / found["seconds"]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu")
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--steps", type=int, default=8, help="steps of one round")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--no-flags", action="store_true", help="without the XLA flags of CPUs")
+    parser.add_argument("--torch-python", default=sys.executable, help="interpreter with torch")
+    parser.add_argument("--worker", choices=CONTESTANTS)
+    options = parser.parse_args()
+    if options.worker:
+        {"step": run_step, "loop": run_loop, "torch": run_torch}[options.worker](options)
+        return
+    workers = {name: launch(name, options) for name in CONTESTANTS}
+    workers = {name: worker for name, worker in workers.items() if worker is not None}
+    rates = {name: [] for name in workers}
+    for number in range(options.rounds):
+        for name, worker in workers.items():
+            rates[name].append(ask(worker, options))
+            print(f"round {number}: {name} {rates[name][-1]:.1f}", file=sys.stderr, flush=True)
+    for worker in workers.values():
+        worker.stdin.close()
+        worker.wait()
+    load = os.getloadavg()[0]
+    print(
+        f"device {options.device}, batch {options.batch}, {options.steps} steps a round, "
+        f"{options.rounds} rounds, {os.cpu_count()} cores, load at the end {load:.1f}"
+    )
+    for name, values in rates.items():
+        print(
+            f"{name:5s} best {max(values):8.1f}  median {statistics.median(values):8.1f} patches/s"
+        )
+    for above, below in (("loop", "step"), ("loop", "torch"), ("step", "torch")):
+        if above in rates and below in rates:
+            pairs = [a / b for a, b in zip(rates[above], rates[below], strict=True)]
+            best = max(rates[above]) / max(rates[below])
+            print(f"{above} / {below}: of the best {best:.2f}, "
+                  f"median of the rounds {statistics.median(pairs):.2f}")  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
