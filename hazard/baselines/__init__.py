@@ -1,0 +1,1 @@
+"""Forecasts that any network has to beat: constants, persistence, regression, boosted trees."""
