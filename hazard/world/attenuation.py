@@ -1,9 +1,8 @@
-"""A published ground-motion law: Boore and Atkinson (2008), and MMI after Worden et al. (2012).
+"""A published ground-motion law: Boore and Atkinson (2008).
 
 Boore, D. M. and Atkinson, G. M. (2008), Earthquake Spectra 24(1), 99-138,
 doi:10.1193/1.2830434: tables 3, 6, 7 and 8. Distances are Joyner-Boore distances [km], Vs30 in
-m/s. Worden, C. B. et al. (2012), Bulletin of the Seismological Society of America 102(1),
-204-221, doi:10.1785/0120110156: intensity from PGA alone.
+m/s.
 """
 
 from __future__ import annotations
@@ -12,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hazard.variables import STANDARD_GRAVITY_M_S2
 from hazard.world.domain import Array
 
 REFERENCE_MAGNITUDE = 4.5
@@ -93,17 +91,3 @@ def ln_median(c: Coefficients, *, magnitude: float, distance_km: Array, vs30_m_s
     """
     pga_rock_g = np.exp(_rock(PGA, magnitude, distance_km))
     return _rock(c, magnitude, distance_km) + _site(c, vs30_m_s, pga_rock_g)
-
-
-def mmi_from_pga(pga_m_s2: Array) -> Array:
-    """Modified Mercalli intensity from PGA [m/s2], two straight lines in log10 (cm/s2).
-
-    Example:
-        >>> mmi_from_pga(np.array([0.2 * STANDARD_GRAVITY_M_S2])).round(1).tolist()
-        [6.9]
-    """
-    log_pga = np.log10(np.maximum(pga_m_s2, 1e-6) * 100.0)
-    return np.clip(np.where(log_pga <= 1.57, 1.78 + 1.55 * log_pga, -1.60 + 3.70 * log_pga), 1, 10)
-
-
-__all__ = ["PGA", "PGV", "STANDARD_GRAVITY_M_S2", "Coefficients", "ln_median", "mmi_from_pga"]

@@ -102,7 +102,7 @@ def with_level(relative: Array, presence: float, mapped: Array) -> Intensity:
 
     Example:
         >>> flat = np.ones((8, 8))
-        >>> round(with_level(flat, 0.2, np.ones((2, 2), bool)).cell[0, 0], 4)
+        >>> float(with_level(flat, 0.2, np.ones((2, 2), bool)).cell[0, 0].round(4))
         0.2231
     """
     cells = to_cells(relative)[mapped]

@@ -129,7 +129,7 @@ _MAPPER = MapperParameters(
     recovery_per_year=0.03,
     recovery_log_sd=1.0,
     redraw_log_sd=(0.08, 0.12, 0.08, 0.25, 0.02, 0.30, 0.04, 0.25),
-    redraw_patch_share=0.8,
+    redraw_patch_share=0.9,
 )
 
 GORKHA_LIKE = Parameters(
@@ -158,10 +158,10 @@ GORKHA_LIKE = Parameters(
     regional_range_km=75.0,
     epoch_range_km=2.5,
     size_range_km=9.0,
-    size_correlation=(0.6, 0.6, 0.45, 0.9, 0.3, 0.92, 0.4, 0.9),
+    size_correlation=(0.6, 0.6, 0.45, 0.9, 0.3, 0.97, 0.4, 0.9),
     size_relief=0.5,
     sizes=(
-        _double_pareto(1.50, 1.8, 4800.0),
+        _double_pareto(1.60, 1.7, 5000.0),
         _double_pareto(1.40, 1.5, 3300.0),
         _double_pareto(1.75, 1.4, 1700.0),
         _double_pareto(1.30, 1.4, 2400.0),

@@ -17,9 +17,10 @@ import numpy as np
 from pyproj import Transformer
 from scipy import ndimage
 
+from hazard.geo.gmice import mmi_from_pga
 from hazard.geo.shakemap import ShakeEvent, ShakeMap
 from hazard.variables import STANDARD_GRAVITY_M_S2
-from hazard.world.attenuation import PGA, PGV, REFERENCE_VS30_M_S, ln_median, mmi_from_pga
+from hazard.world.attenuation import PGA, PGV, REFERENCE_VS30_M_S, ln_median
 from hazard.world.domain import (
     CRS,
     STRIKE_DEG,
@@ -182,7 +183,7 @@ def build_shakemaps(config: WorldConfig, regional_elevation_m: Array) -> dict[st
             layers={
                 "pga": pga,
                 "pgv_cm_s": pgv,
-                "mmi": mmi_from_pga(pga),
+                "mmi": np.clip(mmi_from_pga(pga), 1.0, 10.0),
                 "pga_ln_sigma": np.full(pga.shape, np.hypot(PGA.within, PGA.between)),
                 "svel_m_s": sample_region(vs30, at_x, at_y, spacing_km=SPACING_KM),
             },

@@ -46,7 +46,7 @@ class SeriesSummary:
 
 
 def moran_rook(values: Array, valid: Array) -> float:
-    """Moran's I with binary rook weights among the valid cells.
+    """Moran's I with binary rook weights among the valid cells; NaN without pairs or spread.
 
     Example:
         >>> board = np.indices((6, 6)).sum(axis=0) % 2.0
@@ -61,13 +61,21 @@ def moran_rook(values: Array, valid: Array) -> float:
         both = va & vb
         pairs += both.sum()
         cross += (a * b)[both].sum()
-    return float(cross / pairs / (z[valid] ** 2).mean())
+    spread = (z[valid] ** 2).mean()
+    return float(cross / pairs / spread) if pairs and spread > 0.0 else float("nan")
 
 
 def east_west_correlation(values: Array, valid: Array, lag: int) -> float:
     """Pearson correlation of valid cells with those `lag` columns east."""
     both = valid[:, :-lag] & valid[:, lag:]
-    return float(np.corrcoef(values[:, :-lag][both], values[:, lag:][both])[0, 1])
+    return correlation(values[:, :-lag][both], values[:, lag:][both])
+
+
+def correlation(a: Array, b: Array) -> float:
+    """Pearson correlation; NaN for fewer than two values or without spread."""
+    if a.size < 2 or a.std() == 0.0 or b.std() == 0.0:
+        return float("nan")
+    return float(np.corrcoef(a, b)[0, 1])
 
 
 def summarise(density_percent: Array, mapped: Array) -> SeriesSummary:
@@ -95,11 +103,9 @@ def summarise(density_percent: Array, mapped: Array) -> SeriesSummary:
         after_negative=np.array([flat[e][~flat[e - 1]].mean() for e in range(1, n)]),
         log_correlation=np.array(
             [
-                np.corrcoef(
-                    log[e][presence[e] & presence[e - 1]],
-                    log[e - 1][presence[e] & presence[e - 1]],
-                )[0, 1]
+                correlation(log[e][both], log[e - 1][both])
                 for e in range(1, n)
+                for both in [presence[e] & presence[e - 1]]
             ]
         ),
         ever=float(flat.any(axis=0).mean()),
