@@ -1,0 +1,190 @@
+"""ROC, precision-recall, reliability and capture curves: arrays in, PNG pages out.
+
+Every panel has the line of no skill: the base rate for precision-recall, the diagonal for
+the others (for reliability it is the line of perfect calibration).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from stats.command.plots_page import SeriesStyle, line_handle, pages_of, plot_page, styles_of
+
+FloatArray = np.ndarray[Any, np.dtype[np.floating[Any]]]
+CurveKind = Literal["roc", "precision_recall", "reliability", "capture"]
+
+_LABELS = {
+    "roc": ("false positive rate [-]", "true positive rate [-]"),
+    "precision_recall": ("recall [-]", "precision [-]"),
+    "reliability": ("forecast probability [-]", "observed frequency [-]"),
+    "capture": ("share of the area [-]", "share of landslide area [-]"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Curve:
+    """One curve.
+
+    Attributes:
+        name: of the series; the same name looks the same in every panel.
+        x: (point,) abscissae.
+        y: (point,) ordinates.
+        low: (point,) lower edge of a band around it, None for no band.
+        high: (point,) upper edge of the band.
+        value: a figure that sums the curve up (AUC, average precision), None for none.
+        stepped: draw steps instead of straight lines between the points.
+    """
+
+    name: str
+    x: FloatArray
+    y: FloatArray
+    low: FloatArray | None = None
+    high: FloatArray | None = None
+    value: float | None = None
+    stepped: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class CurvePanel:
+    """The curves of one epoch or one scheme.
+
+    Attributes:
+        title: of the panel.
+        curves: in order; the first one is the subject and drawn on top.
+        base_rate: share of positive cases [-]; None where not needed.
+        note: a line inside the panel, such as the number of cases.
+    """
+
+    title: str
+    curves: Sequence[Curve]
+    base_rate: float | None = None
+    note: str = ""
+
+
+def draw_curve_pages(
+    panels: Sequence[CurvePanel],
+    path: Path,
+    *,
+    kind: CurveKind,
+    title: str,
+    synthetic: bool = False,
+    notes: Sequence[str] = (),
+    columns: int = 3,
+    rows: int = 2,
+    dpi: int = 130,
+) -> list[Path]:
+    """Draw the panels on as many pages as they need.
+
+    Args:
+        panels: in reading order.
+        path: PNG file of the first page.
+        kind: which curves these are; decides axes, limits and the line of reference.
+        title: of the pages.
+        synthetic: stamp every page.
+        notes: lines under the plots.
+        columns: panels side by side.
+        rows: rows of panels on a page.
+        dpi: resolution [dots per inch].
+
+    Returns:
+        The files written.
+
+    Raises:
+        ValueError: no panels.
+    """
+    names = list(dict.fromkeys(curve.name for panel in panels for curve in panel.curves))
+    styles = styles_of(names)
+    legend = {name: line_handle(styles[name]) for name in names}
+    written = []
+    for file, heading, part in pages_of(panels, path, per_page=columns * rows, title=title):
+        with plot_page(
+            file, title=heading, panels=len(part), columns=columns, synthetic=synthetic,
+            notes=notes, legend=legend, dpi=dpi,
+        ) as axes:  # fmt: skip
+            for index, (ax, panel) in enumerate(zip(axes, part, strict=True)):
+                _draw_panel(ax, panel, kind, styles)
+                x_label, y_label = _LABELS[kind]
+                if index + columns >= len(part):
+                    ax.set_xlabel(x_label, fontsize=8)
+                if index % columns == 0:
+                    ax.set_ylabel(y_label, fontsize=8)
+        written.append(file)
+    return written
+
+
+def _draw_panel(
+    ax: Any, panel: CurvePanel, kind: CurveKind, styles: dict[str, SeriesStyle]
+) -> None:
+    reference = {"color": "#707070", "linewidth": 0.8, "linestyle": (0, (4, 3)), "zorder": 1}
+    upper = 1.0
+    if kind == "reliability":
+        upper = reliability_limit(panel.curves)
+    if kind == "precision_recall":
+        if panel.base_rate is not None:
+            ax.axhline(panel.base_rate, **reference)
+            ax.text(
+                0.99, panel.base_rate, f"base rate {panel.base_rate:.3f}", fontsize=6.5,
+                color="#505050", ha="right", va="bottom",
+            )  # fmt: skip
+    else:
+        ax.plot([0, upper], [0, upper], **reference)
+    for order, curve in reversed(list(enumerate(panel.curves))):
+        style = styles[curve.name]
+        above = 10 - order
+        if curve.low is not None and curve.high is not None:
+            ax.fill_between(
+                curve.x, curve.low, curve.high, color=style.colour, alpha=0.18, linewidth=0,
+                zorder=above - 0.5,
+            )  # fmt: skip
+        draw_style = "steps-post" if curve.stepped else "default"
+        markers = kind == "reliability" and not curve.stepped
+        ax.plot(
+            curve.x, curve.y, color=style.colour, linestyle=style.line, linewidth=style.width,
+            drawstyle=draw_style, zorder=above, marker=style.marker if markers else None,
+            markersize=3.5,
+        )  # fmt: skip
+    ax.set_xlim(-0.01 * upper, 1.01 * upper)
+    ax.set_ylim(-0.01 * upper, 1.01 * upper)
+    ax.set_aspect("auto")
+    if kind == "reliability" and panel.base_rate is not None:
+        ax.plot([panel.base_rate] * 2, [0, 0.04 * upper], color="black", linewidth=1.2)
+        ax.text(panel.base_rate, 0.045 * upper, "base rate", fontsize=6, ha="center", va="bottom")
+    figures = [
+        f"{curve.name} {curve.value:.3f}" for curve in panel.curves if curve.value is not None
+    ]
+    lines = [line for line in (*figures, panel.note) if line]
+    if lines:
+        at_left = kind == "reliability"
+        x = 0.02 if at_left else 0.98
+        at_bottom = kind in ("roc", "capture")
+        ax.text(
+            x, 0.03 if at_bottom else 0.98, "\n".join(lines), transform=ax.transAxes, fontsize=6.5,
+            ha="left" if at_left else "right", va="bottom" if at_bottom else "top", zorder=20,
+            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 1.5},
+        )  # fmt: skip
+    ax.set_title(panel.title, fontsize=9)
+
+
+def reliability_limit(curves: Sequence[Curve]) -> float:
+    """Upper end of both axes: what the curves reach, rounded up to a tenth, at most 1.
+
+    Rare events never reach 1, and a curve in the corner of an empty square shows nothing.
+
+    Example:
+        >>> curve = Curve(name="a", x=np.array([0.0, 0.31]), y=np.array([0.0, 0.42]))
+        >>> reliability_limit([curve])
+        0.5
+    """
+    reached = [0.1]
+    for curve in curves:
+        for values in (curve.x, curve.y):
+            finite = np.asarray(values, dtype=np.float64)
+            finite = finite[np.isfinite(finite)]
+            if finite.size:
+                reached.append(float(finite.max()))
+    return float(min(1.0, np.ceil(max(reached) * 10 - 1e-9) / 10))
