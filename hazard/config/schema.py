@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from hazard.config.fit import FitConfig
 from hazard.config.parsing import read_yaml
 from hazard.config.sources import ExtraLayer, Rain, Shaking, Target, TerrainConfig
 from hazard.config.study import Fraction, Positive, StudyConfig
@@ -84,7 +85,7 @@ class IfMissing(Section):
 
 
 class HazardConfig(Section):
-    """A hazard study: inputs, cube and where results go."""
+    """A hazard study: inputs, cube, fits and where results go."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
     """short name; results go to runs/NAME"""
@@ -108,6 +109,8 @@ class HazardConfig(Section):
     """what to build when none of the input files exists; absent: missing files are an error"""
     cube: CubeConfig = CubeConfig()
     """how the cube is built"""
+    fit: FitConfig = FitConfig()
+    """what is fitted, held out, forecast and scored"""
 
     @model_validator(mode="after")
     def _complete(self) -> HazardConfig:

@@ -1,0 +1,89 @@
+"""The models of a run: which there are, under which names, and what stands beside each."""
+
+from __future__ import annotations
+
+from hazard.archive.records import ModelRecord
+from hazard.baselines.registry import baseline
+from hazard.config.fit import FitConfig
+from hazard.estimate.baselines import WITHOUT_PAST
+from hazard.estimate.curricula import curriculum_of, reference_curriculum, undo_of
+from hazard.estimate.plan import Plan
+from hazard.models.registry import model_entry
+
+CLIMATOLOGICAL = "_climatological_rain"
+# Variants are forecasts of the same fit with other rain; of constants they would say nothing.
+WITH_RAIN_VARIANT = ("default", "default_without_past", "lightgbm", "lightgbm_without_past")
+
+
+def model_records(config: FitConfig, plan: Plan, *, rain: bool) -> tuple[ModelRecord, ...]:
+    """Every model of the run in order: networks, published networks, baselines, rain variants.
+
+    Args:
+        config: section `fit`.
+        plan: folds, for the numbers of members.
+        rain: whether the study has rain at all.
+    """
+    records: list[ModelRecord] = []
+    undo = undo_of(curriculum_of(config.training, patches=1)).words
+    if config.training.recalibrate == "always":
+        undo = "score recalibrated on validation cells"
+    for name in config.networks:
+        past = not name.endswith(WITHOUT_PAST)
+        records.append(
+            ModelRecord(
+                name=name, kind="network", past_records=past, probability=undo,
+                title=model_entry("default").title + ("" if past else ", without past records"),
+                members=_members(name, plan),
+            )
+        )  # fmt: skip
+    for reference in config.references.networks:
+        records.append(
+            ModelRecord(
+                name=reference, kind="reference", title=model_entry(reference).title,
+                members=_members(reference, plan),
+                probability=undo_of(reference_curriculum(config.references)).words,
+                notes=("density trained by MAE: a median, so totals come out low",),
+            )
+        )  # fmt: skip
+    for other in config.baselines:
+        entry = baseline(other.removesuffix(WITHOUT_PAST))
+        smoothed = "Laplace" in entry.title
+        records.append(
+            ModelRecord(
+                name=other, kind="baseline",
+                title=entry.title + (", without past records" if other != entry.name else ""),
+                past_records=other == entry.name and other not in ("zero", "climatology"),
+                probability="Laplace-smoothed" if smoothed else "proper",
+                members=dict.fromkeys(_members(name, plan), 1),
+            )
+        )  # fmt: skip
+    if config.climatological_rain and rain:
+        for of in [r for r in records if r.name in WITH_RAIN_VARIANT]:
+            records.append(
+                ModelRecord(
+                    name=of.name + CLIMATOLOGICAL, kind=of.kind, variant_of=of.name,
+                    title=f"{of.title}, rain of the epoch replaced by its climatology",
+                    members=of.members, past_records=of.past_records, rain="climatological",
+                    probability=of.probability,
+                )
+            )  # fmt: skip
+    return tuple(records)
+
+
+def allowed(name: str, models: tuple[str, ...] | None) -> bool:
+    """True where a fold may run a model; a variant goes with its model."""
+    return models is None or name.removesuffix(CLIMATOLOGICAL) in models
+
+
+def variants(model: str) -> dict[str, str]:
+    """Names of the models whose forecasts one fit holds, by the key of the variant.
+
+    Example:
+        >>> variants("default")["climatological"]
+        'default_climatological_rain'
+    """
+    return {"observed": model, "climatological": model + CLIMATOLOGICAL}
+
+
+def _members(name: str, plan: Plan) -> dict[str, int]:
+    return {fold.scheme: fold.members for fold in plan.folds if allowed(name, fold.models)}

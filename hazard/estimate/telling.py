@@ -1,0 +1,32 @@
+"""Progress of one training as a line now and then."""
+
+from __future__ import annotations
+
+import time
+
+from hazard.training.records import TrainingProgress
+from stats.command.log import Log
+
+EVERY_S = 20.0
+
+
+class TrainingTeller:
+    """Logs where a training stands, at most every few seconds; called by the loop."""
+
+    def __init__(self, log: Log, what: str, *, every_s: float = EVERY_S) -> None:
+        self.log, self.what, self.every_s = log, what, every_s
+        self.last = time.monotonic()
+
+    def __call__(self, at: TrainingProgress) -> None:
+        """Tell, if the last line is old enough."""
+        now = time.monotonic()
+        if now - self.last < self.every_s:
+            return
+        self.last = now
+        metric = "" if at.metric is None else f", validation {at.metric:.4f}"
+        self.log.info(
+            f"{self.what}: stage {at.name} ({at.stage + 1}/{at.stages}), epoch {at.epoch + 1}/"
+            f"{at.epochs}, loss {at.loss:.4f}{metric}, {at.cells_per_s:,.0f} cells/s, at most "
+            f"{at.seconds_left:.0f} s left",
+            loss=at.loss, metric=at.metric, cells_per_s=at.cells_per_s,
+        )  # fmt: skip

@@ -1,0 +1,1 @@
+"""``python -m hazard.fit``: from cube to time-sliced hazard maps and a report."""
