@@ -173,5 +173,6 @@ def _colour_bar(ax: Any, image: Any) -> None:
         (box.x1 + 0.08 / width, box.y0 + 0.05 * box.height, 0.11 / width, 0.9 * box.height)
     )
     bar = ax.figure.colorbar(image, cax=bar_axes)
+    _plain_decades(bar.ax.yaxis)
     bar.set_label("cells", fontsize=7)
     bar.ax.tick_params(labelsize=7)

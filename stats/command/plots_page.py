@@ -215,14 +215,15 @@ def patch_handle(colour: str) -> Any:
 
 
 def number_text(value: float) -> str:
-    """A value for a label: at most three significant digits, thousands as they are.
+    """A value for a label: three decimals where it is small, none where it is large.
 
     Example:
-        >>> number_text(0.12345), number_text(12345.0), number_text(float("nan"))
-        ('0.123', '12345', 'n/a')
+        >>> number_text(0.5), number_text(12.34), number_text(12345.0), number_text(float("nan"))
+        ('0.500', '12.3', '12345', 'n/a')
     """
     if np.isinf(value):
         return "infinite"
     if np.isnan(value):
         return "n/a"
-    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    size = abs(value)
+    return f"{value:.{0 if size >= 1000 else 1 if size >= 10 else 3}f}"

@@ -1,0 +1,157 @@
+"""Data and masks: the study, its epochs, inputs with hashes, layers, and what is absent."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from hazard.cube.summary import epoch_rows
+from hazard.report.page import Page, absent, sentence, shown
+from hazard.report.source import Source
+from stats.command.pages import escape, heading, table
+
+SHORT_HASH = 12
+
+
+def data_page(source: Source) -> Page:
+    """What went in."""
+    parts = [
+        *_study(source),
+        heading("Epochs", 2),
+        sentence(
+            "The target is the increase of landslide area between consecutive inventories, in "
+            "percent of the cell. An increase is no proof of new failure: mapping noise and "
+            "seasonal visibility raise it, and recovery in the same cell lowers it."
+        ),
+        _epochs(source),
+        heading("Inputs", 2),
+        *_inputs(source),
+        heading("Masks, holes and flags", 2),
+        *_masks(source),
+        heading("Absent predictors", 2),
+        *_absent(source),
+        heading("Layers inside the study mask", 2),
+        *_layers(source),
+        heading("Maps of the layers", 2),
+        *_layer_maps(source),
+    ]
+    mapped = int(source.cube.root["mask"].values[0].sum())
+    n_epochs = len(source.cube.epochs)
+    return Page(
+        name="data",
+        title="Data and masks",
+        parts=parts,
+        summary=f"{mapped} mapped cells, {n_epochs} epochs, inputs, masks and layer maps.",
+    )
+
+
+def _study(source: Source) -> list[str]:
+    cube = source.cube
+    grid = cube.grid
+    left, bottom, right, top = grid.bounds
+    import json
+
+    event = json.loads(cube.root.attrs["event"])
+    magnitude = event.get("magnitude")
+    mapped = int(cube.root["mask"].values[0].sum())
+    rows = [
+        ("study", cube.title),
+        ("event", f"{event.get('name', 'not named')}, {event.get('date', 'no date')}"
+                  + (f", Mw {magnitude:g}" if magnitude else "")),
+        ("coordinate system", grid.crs.to_string()),
+        ("extent, easting", f"{left / 1000:.1f} to {right / 1000:.1f} km"),
+        ("extent, northing", f"{bottom / 1000:.1f} to {top / 1000:.1f} km"),
+        ("mapping unit", f"square cell of {grid.cell_area_m2**0.5:g} m"),
+        ("lattice", f"{grid.shape[0]} rows, {grid.shape[1]} columns"),
+        ("study mask", f"{mapped} cells, {mapped * grid.cell_area_m2 / 1e6:.0f} km2"),
+        ("pixels per cell side", str(cube.pixels_per_cell)),
+        ("dates of epochs", cube.epochs[0].dates),
+    ]  # fmt: skip
+    return [heading("Study", 2), table(["what", "value"], rows)]
+
+
+def _epochs(source: Source) -> str:
+    rows = []
+    for epoch, row in zip(source.cube.epochs, epoch_rows(source.cube), strict=True):
+        images = (
+            f"{epoch.image_start} to {epoch.image_end}"
+            if epoch.image_start and epoch.image_end
+            else "not known"
+        )
+        share = round(row.positive / row.observed, 3) if row.observed else "-"
+        rows.append(
+            [epoch.name, str(epoch.start), str(epoch.end), epoch.length_days, epoch.season, images,
+             epoch.monsoons, row.observed, row.positive, share, float(row.area_km2)]
+        )  # fmt: skip
+    header = [
+        "epoch", "first day", "last day", "days", "season", "images", "monsoons since the event",
+        "cells observed", "cells with increase", "share", "area [km2]",
+    ]  # fmt: skip
+    return table(header, rows)
+
+
+def _inputs(source: Source) -> list[str]:
+    inputs = source.cube.inputs
+    if not inputs:
+        return [absent("Inputs", "the cube records none")]
+    rows = [
+        [i["layer"], Path(i["file"]).name or "derived", i["sha256"][:SHORT_HASH] or "-",
+         i["crs"] or "-", i["resampling"], i["unit"], i["source"], "; ".join(i["notes"]) or "-"]
+        for i in inputs
+    ]  # fmt: skip
+    return [
+        sentence(
+            f"SHA-256 is cut to {SHORT_HASH} characters here and whole on the page of provenance. "
+            "The configuration has no field for licences: where a source states one, it stands "
+            "in the column of the source; else it is not stated."
+        ),
+        table(
+            ["layer", "file", "SHA-256", "coordinates", "resampling", "unit", "source", "notes"],
+            rows,
+        ),
+    ]
+
+
+def _masks(source: Source) -> list[str]:
+    notes = source.summary.get("notes", [])
+    if not notes:
+        return [absent("Notes on masks", "the cube's summary holds none")]
+    rule = (
+        "The study mask is decided once; no predictor shrinks it. Holes in predictors inside the "
+        "mask are filled by the rule named below, flagged and counted."
+    )
+    return [sentence(rule), "\n".join(f"- {escape(str(n))}" for n in notes) + "\n"]
+
+
+def _absent(source: Source) -> list[str]:
+    if not source.cube.absent:
+        return [sentence("None: every configured predictor could be derived.")]
+    return [
+        sentence("These could not be derived, and nothing was put in their place:"),
+        table(["predictor", "reason"], list(source.cube.absent.items())),
+    ]
+
+
+def _layers(source: Source) -> list[str]:
+    layers = source.summary.get("layers", [])
+    if not layers:
+        return [absent("The table of layers", "there is no summary.json")]
+    names = ("layer", "group", "unit", "minimum", "median", "maximum", "missing", "filled",
+             "censored", "source")  # fmt: skip
+    return [table(names, [[row[name] for name in names] for row in layers])]
+
+
+def _layer_maps(source: Source) -> list[str]:
+    drawn = sorted(
+        (source.folder / "figures").glob("cube*.png"), key=lambda p: (len(p.stem), p.stem)
+    )
+    if not drawn:
+        return [absent("Maps of the layers", "the run folder has no figures/cube.png")]
+    source.figures.mkdir(parents=True, exist_ok=True)
+    copies = [Path(shutil.copyfile(page, source.figures / page.name)) for page in drawn]
+    return shown(
+        copies,
+        "Layers of the cube inside the study mask; grey is outside the mask or not observed. "
+        "Observed landslide density comes first, then terrain, shaking and rain.",
+        source,
+    )
