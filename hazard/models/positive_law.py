@@ -54,10 +54,10 @@ class TruncatedLognormal:
     r"""Lognormal cut off at 100 percent, its spread bounded.
 
     $\mu$ is free below $\ln 100$, $\sigma$ lies between `sigma_low` and `sigma_high`. With
-    $b = (\ln u - \mu)/\sigma$, u = 100:
+    $b = (\ln u - \mu)/\sigma$, u = 100 and $z = (\ln x - \mu) / \sigma$:
 
-    $$ \ln f(x) = -\ln x - \ln\sigma - \tfrac12 \ln 2\pi - \tfrac12 z^2 - \ln\Phi(b),
-       \qquad z = (\ln x - \mu) / \sigma $$
+    $$ \ln f(x) = -\ln x - \ln\sigma - \tfrac12 \ln 2\pi - \tfrac12 z^2 - \ln\Phi(b) $$
+
     $$ E[x] = e^{\mu + \sigma^2/2}\; \Phi(b - \sigma) / \Phi(b) $$
 
     Attributes:

@@ -118,9 +118,9 @@ class EnsembleSummary(NamedTuple):
         disagreement: share of pairs of members on different sides of the threshold.
     """
 
-    mean: Float[Array, "*shape"]
-    spread: Float[Array, "*shape"]
-    disagreement: Float[Array, "*shape"]
+    mean: Float[Array, "..."]
+    spread: Float[Array, "..."]
+    disagreement: Float[Array, "..."]
 
 
 def summarise_members(

@@ -13,7 +13,7 @@ def mean_absolute_error(
     target: Float[Array, "*shape"],
     weight: Float[Array, "*shape"],
 ) -> Reduced:
-    r"""$\sum w |\hat y - y| / \sum w$ [unit of the target].
+    r"""$\sum w \, \vert \hat y - y \vert / \sum w$ [unit of the target].
 
     Its minimum is the median: for densities with a long right tail the totals come out low, and
     for rare events the best constant is zero.
