@@ -32,7 +32,7 @@ from numpy.typing import ArrayLike
 
 from stats.case_arrays import FloatArray, IntArray, UndefinedScoreError, as_finite
 from stats.resampling.folds_spatial import block_of_cells
-from stats.resampling.interval import Interval, Method, interval_of_draws
+from stats.resampling.interval import Interval, Method, boundary_factor, interval_of_draws
 
 Statistic = Callable[[FloatArray], FloatArray]
 
@@ -60,9 +60,21 @@ class BlockDraws:
         return int(self.multiplicity.shape[1])
 
     def interval(
-        self, statistic: Statistic, *, level: float = 0.95, method: Method = "expanded"
+        self,
+        statistic: Statistic,
+        *,
+        level: float = 0.95,
+        method: Method = "expanded",
+        finer_values: ArrayLike | None = None,
     ) -> Interval:
         """Estimate and interval of a statistic of multiplicities.
+
+        Args:
+            statistic: from multiplicities (draw, block) to values (draw,).
+            level: nominal coverage.
+            method: "expanded" or plain "percentile".
+            finer_values: (draw,) the same statistic under blocks of half the side; the interval is
+                widened by `boundary_factor` if they are given.
 
         Raises:
             UndefinedScoreError: the statistic has no value on all cases or in half of the draws.
@@ -74,13 +86,15 @@ class BlockDraws:
             (1.0, 1.0, 3)
         """
         value = float(statistic(np.ones((1, self.n_blocks)))[0])
+        values = statistic(self.multiplicity)
         return interval_of_draws(
             value,
-            statistic(self.multiplicity),
+            values,
             n=self.n_blocks,
             unit=self.unit,
             level=level,
             method=method,
+            widen=1.0 if finer_values is None else boundary_factor(values, finer_values),
         )
 
 

@@ -121,6 +121,20 @@ def test_draws_without_an_event_are_left_out_and_counted():
         drawn.interval(rank_table(score, np.zeros(6), block=drawn.block).roc_auc)
 
 
+def test_widening_scales_the_interval_about_its_value_and_never_narrows_it(cases):
+    drawn, score, y = cases
+    statistic = mean_of((score - y) ** 2, drawn.block)
+    plain = drawn.interval(statistic)
+    values = statistic(drawn.multiplicity)
+    calm = plain.value + 0.5 * (values - plain.value)
+    wide = drawn.interval(statistic, finer_values=calm)
+    factor = np.sqrt(2.0 - 0.25)
+    assert wide.high - wide.value == pytest.approx(factor * (plain.high - plain.value))
+    assert wide.value - wide.low == pytest.approx(factor * (plain.value - plain.low))
+    wild = drawn.interval(statistic, finer_values=plain.value + 3.0 * (values - plain.value))
+    assert (wild.low, wild.high) == (plain.low, plain.high)
+
+
 def test_statistic_that_is_undefined_in_most_draws_has_no_interval():
     values = np.full(10, np.nan)
     values[:4] = 1.0
