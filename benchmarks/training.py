@@ -46,6 +46,7 @@ class Clock:
     """Wall time and processor time of this process since `start`."""
 
     def start(self):
+        """Begin to measure."""
         self.wall, self.processor = time.perf_counter(), time.process_time()
 
     def answer(self, steps):
@@ -151,7 +152,7 @@ def run_loop(options):
         name="benchmark", terms=(LossTerm(term="log_loss"),), epochs=10**6,
         batch_size=options.batch, optimiser=optimiser_config(),
     )  # fmt: skip
-    samples = max(SAMPLES, options.batch * options.steps)
+    samples = options.batch * options.steps * max(1, SAMPLES // (options.batch * options.steps))
     train(
         network(options), [stage], device_source(data(samples)),
         settings=TrainingSettings(
@@ -236,7 +237,7 @@ def run_torch(options):
     count = sum(p.numel() for p in model.parameters())
     step_model = torch.compile(model) if gpu else model
     optimiser = torch.optim.Adam(model.parameters(), lr=1e-3, foreach=True)
-    samples = max(SAMPLES, options.batch * options.steps)
+    samples = options.batch * options.steps * max(1, SAMPLES // (options.batch * options.steps))
     arrays = {k: torch.from_numpy(v).to(device) for k, v in data(samples).items()}
     arrays["pixels"] = arrays["pixels"].permute(0, 3, 1, 2).to(memory_format=torch.channels_last)
 

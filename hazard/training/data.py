@@ -90,11 +90,27 @@ def take_batch(
     indices: Int[Array, " sample"],
     counted: Float[Array, " sample"],
 ) -> dict[str, Array]:
-    """Gather a batch and take the weight from places that only fill it up."""
+    """Gather a batch and take every weight from places that only fill it up."""
     batch = gather(arrays, indices)
-    weight = jnp.asarray(batch[WEIGHT], jnp.float32)
-    fill = jax.lax.broadcast_in_dim(counted.astype(jnp.float32), weight.shape, (0,))
-    return {**batch, WEIGHT: weight * fill}
+    return {
+        name: _without_fill(value, counted) if is_weight(name) else value
+        for name, value in batch.items()
+    }
+
+
+def is_weight(name: str) -> bool:
+    """True for ``weight`` and for ``weight_...``, the weights of further outputs.
+
+    Example:
+        >>> is_weight("weight"), is_weight("weight_coarse"), is_weight("weights")
+        (True, True, False)
+    """
+    return name == WEIGHT or name.startswith(f"{WEIGHT}_")
+
+
+def _without_fill(weight: Array, counted: Float[Array, " sample"]) -> Array:
+    weight32 = jnp.asarray(weight, jnp.float32)
+    return weight32 * jax.lax.broadcast_in_dim(counted.astype(jnp.float32), weight32.shape, (0,))
 
 
 @dataclass(frozen=True)

@@ -118,9 +118,9 @@ class EnsembleSummary(NamedTuple):
         disagreement: share of pairs of members on different sides of the threshold.
     """
 
-    mean: Float[Array, "..."]
-    spread: Float[Array, "..."]
-    disagreement: Float[Array, "..."]
+    mean: Array
+    spread: Array
+    disagreement: Array
 
 
 def summarise_members(

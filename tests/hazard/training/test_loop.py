@@ -7,7 +7,7 @@ import pytest
 
 from hazard.errors import UserError
 from hazard.training.checkpoint import CheckpointFolder
-from hazard.training.data import device_source, epoch_order
+from hazard.training.data import device_source, epoch_order, take_batch
 from hazard.training.loop import train
 from hazard.training.objective import LossTerm
 from hazard.training.optimiser import OptimiserConfig
@@ -228,6 +228,20 @@ def test_orders_hold_every_sample_once_and_change_with_the_epoch():
         assert set(order.indices.reshape(-1)) <= set(samples)
     assert not np.array_equal(orders[0].indices, orders[1].indices)
     np.testing.assert_array_equal(orders[0].indices, epoch_order(samples, 4, seed=(1, 0)).indices)
+
+
+def test_places_that_fill_a_batch_have_no_weight_of_any_output():
+    arrays = {
+        "weight": jnp.ones((3, 2)),
+        "weight_coarse": jnp.ones((3, 1)),
+        "weights_of_rocks": jnp.ones((3, 1)),
+    }
+    source = device_source(arrays)
+    order = epoch_order(np.arange(3), 2, seed=None)
+    batch = take_batch(source.gather, source.arrays, order.indices[1], order.counted[1])
+    assert batch["weight"].tolist() == [[1.0, 1.0], [0.0, 0.0]]
+    assert batch["weight_coarse"].tolist() == [[1.0], [0.0]]
+    assert batch["weights_of_rocks"].tolist() == [[1.0], [1.0]]
 
 
 def test_a_monitor_must_be_computed():
