@@ -1,4 +1,4 @@
-"""Shaking: the published law at hand-worked points, the rupture's geometry, files that read back."""
+"""Shaking: the published law at hand-worked points, the rupture, files that read back."""
 
 from pathlib import Path
 
