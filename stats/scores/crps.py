@@ -88,7 +88,7 @@ def positive_crps_terms(
 def ensemble_crps_terms(
     members: ArrayLike, value: ArrayLike, *, fair: bool = False, threshold: float | None = None
 ) -> FloatArray:
-    """(case,) CRPS of empirical ensembles, mean|x_i - y| - mean|x_i - x_j| / 2.
+    """(case,) CRPS of empirical ensembles, ``mean|x_i - y| - mean|x_i - x_j| / 2``.
 
     Args:
         members: (case, member) forecast values.

@@ -26,7 +26,7 @@ def _pair(prediction: ArrayLike, truth: ArrayLike) -> tuple[FloatArray, FloatArr
 
 
 def absolute_error_terms(prediction: ArrayLike, truth: ArrayLike) -> FloatArray:
-    """(case,) |prediction - truth|; the mean is the MAE.
+    """(case,) absolute error of the prediction; the mean is the MAE.
 
     Example:
         >>> absolute_error_terms([1.0, 2.0], [3.0, 2.0])
