@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 LARGEST_NUMBER_OF_CURVES = 7
+CONSTANT = ("zero", "climatology")
 FIRST_BASELINES = ("lightgbm", "persistence_mean", "climatology", "logistic")
 
 
@@ -54,5 +55,5 @@ def epochs_in(source: Source, rows: pd.DataFrame) -> list[str]:
 
 def left_out(shown: list[str], found: list[str], source: Source) -> str:
     """A line that names the models which a figure leaves out; empty where it shows all."""
-    hidden = [source.model_title(name) for name in found if name not in shown]
+    hidden = [source.model_label(name) for name in found if name not in shown]
     return f"Not drawn: {', '.join(hidden)} (see the scores)." if hidden else ""

@@ -25,7 +25,7 @@ def class_parts(source: Source) -> list[str]:
         return [absent("Classes", "the evaluation left none")]
     rows = rows[(rows["scheme"] == scheme) & (rows["model"] == model)]
     if rows.empty:
-        return [absent("Classes", f"{source.model_title(model)} has none under this scheme")]
+        return [absent("Classes", f"{source.model_label(model)} has none under this scheme")]
     parts = [
         sentence(
             f"Held-out forecasts, {source.scheme_title(scheme)}. The ratio is the share of "

@@ -40,7 +40,7 @@ def confusion_page(source: Source) -> Page:
         codes = maps["confusion"][list(maps["models"]).index(model)]
         parts += _maps(source, scheme, codes.astype(np.float64))
     else:
-        parts.append(absent("Maps", f"{source.model_title(model)} was not tested"))
+        parts.append(absent("Maps", f"{source.model_label(model)} was not tested"))
     if counts is not None:
         rows = counts[counts["scheme"] == scheme]
         parts += [
@@ -48,7 +48,7 @@ def confusion_page(source: Source) -> Page:
             table(
                 ["epoch", "model", "TP", "TN", "FP", "FN", "threshold", "where it comes from"],
                 [
-                    [r["epoch"], source.model_title(str(r["model"])),
+                    [r["epoch"], source.model_label(str(r["model"])),
                      *(int(r[name]) for name in COUNTS),
                      "-" if np.isnan(r["threshold"]) else f"{r['threshold']:.3f}",
                      str(r.get("note") or "-")]
@@ -75,12 +75,12 @@ def _maps(source: Source, scheme: str, codes: np.ndarray) -> list[str]:
         return [absent("Maps", "no epoch has a threshold that was chosen without its cells")]
     files = draw_epoch_maps(
         source, values, source.figures / f"confusion_{scheme}.png",
-        title=f"Confusion, {source.scheme_title(scheme)}", wanted=CONFUSION, labels=LABELS,
+        title=f"Confusion, {source.scheme_label(scheme)}", wanted=CONFUSION, labels=LABELS,
         subtitles=subtitles, colours=COLOURS,
     )  # fmt: skip
     return shown(
         files,
         "Hits (TP), correct rejections (TN), false alarms (FP) and misses (FN) of "
-        f"{source.model_title(source.subject or '')}; counts above each map. Grey was not tested.",
+        f"{source.model_label(source.subject or '')}; counts above each map. Grey was not tested.",
         source,
     )

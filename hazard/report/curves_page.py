@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hazard.report.chosen import curve_models, epochs_in, left_out
+from hazard.report.chosen import CONSTANT, curve_models, epochs_in, left_out
 from hazard.report.page import Page, absent, sentence, shown
 from hazard.report.score_names import RANKING, ScoreColumn
 from hazard.report.scoreboard import scheme_scores
@@ -32,8 +32,8 @@ TEXTS: dict[CurveKind, tuple[str, str]] = {
     "reliability": (
         "Reliability",
         "Observed frequency against forecast probability in ten bins of equal size, with "
-        "spatial-block intervals of the first model; the dashed diagonal is right. Where the "
-        "curve runs below it, the forecast is too high.",
+        "spatial-block intervals of the first model; a tick on the axis marks the base rate; the "
+        "dashed diagonal is right. Where the curve runs below it, the forecast is too high.",
     ),
     "capture": (
         "Share of landslide area captured",
@@ -79,7 +79,12 @@ def curves_page(source: Source) -> Page:
 
 def _kind_parts(source: Source, curves: pd.DataFrame, scheme: str, kind: CurveKind) -> list[str]:
     rows = curves[curves["curve"] == kind]
-    found = [str(m) for m in dict.fromkeys(rows["model"])]
+    # A constant forecast ranks nothing: its curve is the line of no skill.
+    found = [
+        str(m)
+        for m in dict.fromkeys(rows["model"])
+        if m not in (("zero",) if kind == "reliability" else CONSTANT)
+    ]
     if not found:
         return [absent(TEXTS[kind][0], "no model has such a curve under this scheme")]
     at_most = RELIABILITY_MODELS if kind == "reliability" else 7
@@ -103,7 +108,7 @@ def _kind_parts(source: Source, curves: pd.DataFrame, scheme: str, kind: CurveKi
             band = kind == "reliability" and model == models[0]
             drawn.append(
                 Curve(
-                    name=source.model_title(model),
+                    name=source.model_label(model),
                     x=points["x"].to_numpy(np.float64),
                     y=points["y"].to_numpy(np.float64),
                     low=points["low"].to_numpy(np.float64) if band else None,
@@ -120,7 +125,8 @@ def _kind_parts(source: Source, curves: pd.DataFrame, scheme: str, kind: CurveKi
                 title=epoch,
                 curves=drawn,
                 base_rate=rate.value if rate is not None else None,
-                note=f"n = {n} cells",
+                note=f"n = {n} cells"
+                + (f", base rate {rate.value:.3f}" if kind == "reliability" and rate else ""),
             )
         )
     title, caption = TEXTS[kind]
@@ -129,7 +135,7 @@ def _kind_parts(source: Source, curves: pd.DataFrame, scheme: str, kind: CurveKi
         panels,
         source.figures / f"{kind}_{scheme}.png",
         kind=kind,
-        title=f"{title}, {source.scheme_title(scheme)}",
+        title=f"{title}, {source.scheme_label(scheme)}",
         synthetic=source.synthetic,
         notes=[hidden] if hidden else [],
         dpi=source.dpi,

@@ -78,7 +78,7 @@ def _scatter(source: Source, scheme: str, model: str) -> list[str]:
         )  # fmt: skip
     files = draw_histogram_pages(
         panels, source.figures / f"density_{scheme}.png",
-        title=f"Observed against expected density, {source.scheme_title(scheme)}",
+        title=f"Observed against expected density, {source.scheme_label(scheme)}",
         x_label="expected density [% of the cell per epoch]",
         y_label="observed density [% of the cell]", diagonal=True,
         line_label="mean observed density of all cells in the bin, zeros included",
@@ -86,7 +86,7 @@ def _scatter(source: Source, scheme: str, model: str) -> list[str]:
     )  # fmt: skip
     return shown(
         files,
-        f"Cells with an increase, {source.model_title(model)}, by expected and observed density "
+        f"Cells with an increase, {source.model_label(model)}, by expected and observed density "
         "(colours: number of cells; values below 0.001 % stand in the first bin). The line is the "
         "mean of all cells, zeros included: on the diagonal the expected density is right on "
         "average; a mean of 0.001 % or less lies on the lower edge. Single cells scatter by a "
@@ -124,10 +124,10 @@ def _totals(source: Source, scheme: str) -> list[str]:
         at = rows[rows["model"] == model].set_index("epoch")[name]
         return np.array([float(at.get(epoch, np.nan)) for epoch in epochs])
 
-    titles = {model: source.model_title(model) for model in models}
+    titles = {model: source.model_label(model) for model in models}
     file = draw_totals(
         source.figures / f"totals_{scheme}.png",
-        title=f"Total landslide area, {source.scheme_title(scheme)}",
+        title=f"Total landslide area, {source.scheme_label(scheme)}",
         groups=epochs,
         observed=column(models[0], "observed_km2"),
         predicted={titles[m]: column(m, "predicted_km2") for m in models},
@@ -173,8 +173,8 @@ def _legacy(source: Source, scheme: str, model: str) -> list[str]:
             continue
         files = draw_histogram_pages(
             panels, source.figures / f"legacy_{name}_{scheme}.png",
-            title=f"{title}, {source.scheme_title(scheme)}", x_label="susceptibility [-]",
+            title=f"{title}, {source.scheme_label(scheme)}", x_label="susceptibility [-]",
             y_label=label, x_scale="linear", synthetic=source.synthetic, dpi=source.dpi,
         )  # fmt: skip
-        parts += shown(files, f"{title}, {source.model_title(model)}, epoch by epoch.", source)
+        parts += shown(files, f"{title}, {source.model_label(model)}, epoch by epoch.", source)
     return parts

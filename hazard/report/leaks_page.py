@@ -8,7 +8,7 @@ from typing import Any
 
 from hazard.report.page import Page, absent, sentence
 from hazard.report.source import Source
-from stats.command.pages import escape, heading, note, table
+from stats.command.pages import heading, note, table
 
 ROLE = "role_"
 
@@ -96,20 +96,19 @@ def _published(source: Source) -> list[str]:
 
 def _standardisation(source: Source) -> list[str]:
     fits = source.provenance.get("fit", {}).get("fits", [])
-    known = [f for f in fits if f.get("standardisation")]
+    known = [f for f in fits if f.get("train_cells") and f.get("kind") != "baseline"]
     if not known:
-        return [absent("Hashes of the cells behind each standardisation", "no fit records one")]
+        return [absent("Hashes of the roles of cells", "no fit of a network records one")]
     rows = [
-        [source.scheme_title(str(f.get("scheme", ""))), str(f.get("fold", "-")),
-         source.model_title(str(f.get("model", ""))), str(f.get("train", "-")),
-         str(f["standardisation"])[:16]]
+        [source.scheme_title(str(f["scheme"])), str(f["fold_name"]),
+         source.model_label(str(f["name"])), int(f["train"]), str(f["train_cells"])[:16]]
         for f in known
     ]  # fmt: skip
     return [
         sentence(
-            "Each model scales its inputs by statistics of its own training cells alone. The "
-            f"SHA-256 of that set of cells proves it {escape('(first 16 characters)')}; the same "
-            "model under another fold has another hash."
+            "Each network scales its inputs by statistics of its own training cells alone. The "
+            "SHA-256 of the roles of all cells in its fold (here its first 16 characters) stands "
+            "in the model's own record too: it proves which cells those were."
         ),
-        table(["scheme", "fold", "model", "training cell-epochs", "SHA-256 of the cells"], rows),
+        table(["scheme", "fold", "model", "training cell-epochs", "SHA-256 of the roles"], rows),
     ]

@@ -58,7 +58,7 @@ def maps_page(source: Source) -> Page:
             name="maps", title=title, summary="Not in this run.",
             parts=[absent("Maps", "there are no predictions")],
         )  # fmt: skip
-    name = escape(source.model_title(model))
+    name = escape(source.model_label(model))
     parts = [
         sentence(
             f"Model: {name}. Susceptibility is the probability that a cell shows an increase of "
@@ -150,11 +150,11 @@ def _draw_sets(
             source,
             {i: values[i] for i in epochs},
             source.figures / f"map_{scheme}_{wanted.quantity}.png",
-            title=f"{wanted.title}, {source.scheme_title(scheme)}",
+            title=f"{wanted.title}, {source.scheme_label(scheme)}",
             wanted=wanted,
         )
         caption = (
-            f"{wanted.title} [{wanted.unit}], {source.model_title(model)}, "
+            f"{wanted.title} [{wanted.unit}], {source.model_label(model)}, "
             f"{source.scheme_title(scheme)}. One colour scale for all epochs"
             + (", logarithmic; the palest tone is zero" if wanted.kind == "log" else "")
             + "."

@@ -31,7 +31,7 @@ def provenance_page(source: Source) -> Page:
         ("device", fit.get("device")),
         ("XLA flags", fit.get("xla_flags") or "none"),
         ("peak memory [GiB]", fit.get("peak_memory_gib")),
-        ("synthetic", source.synthetic),
+        ("synthetic", "yes" if source.synthetic else "no"),
     ]
     parts = [
         table(
@@ -89,8 +89,9 @@ def _fits(source: Source, fit: Any) -> list[str]:
     for f in fits[:MAXIMUM_FITS]:
         cells = [f.get(name) for name in columns]
         rows.append(
-            [source.scheme_title(str(f.get("scheme", ""))), str(f.get("fold", "-")),
-             source.model_title(str(f.get("model", ""))),
+            [source.scheme_title(str(f.get("scheme", ""))),
+             str(f.get("fold_name", f.get("fold", "-"))),
+             source.model_label(str(f.get("name", ""))),
              *("-" if c is None else f"{c:.1f}" if isinstance(c, float) else
                ("yes" if c else "no") if isinstance(c, bool) else str(c) for c in cells)]
         )  # fmt: skip

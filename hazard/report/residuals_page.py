@@ -48,17 +48,17 @@ def residuals_page(source: Source) -> Page:
         }
         files = draw_epoch_maps(
             source, values, source.figures / f"residual_{scheme}.png",
-            title=f"Observed - predicted, {source.scheme_title(scheme)}", wanted=RESIDUAL,
+            title=f"Observed - predicted, {source.scheme_label(scheme)}", wanted=RESIDUAL,
         )  # fmt: skip
         parts += shown(
             files,
             "Observed minus expected area density [percent of the cell], "
-            f"{source.model_title(model)}. One scale for all epochs, symmetric about zero, cut at "
+            f"{source.model_label(model)}. One scale for all epochs, symmetric about zero, cut at "
             "the 2 and 98 percent values (pointed ends of the bar). Grey was not tested.",
             source,
         )
     else:
-        parts.append(absent("Maps", f"{source.model_title(model)} was not tested"))
+        parts.append(absent("Maps", f"{source.model_label(model)} was not tested"))
     parts += [heading("Do neighbours share their residuals?", 2), *_moran(source, scheme)]
     return Page(
         name="residuals", title=title, parts=parts,
@@ -71,7 +71,7 @@ def _moran(source: Source, scheme: str) -> list[str]:
     if rows is None or rows.empty:
         return [absent("Moran's I", "the evaluation has none under this scheme")]
     made = [
-        [r["epoch"], source.model_title(str(r["model"])),
+        [r["epoch"], source.model_label(str(r["model"])),
          KINDS.get(str(r["residual"]), str(r["residual"])),
          "-" if np.isnan(r["moran"]) else f"{r['moran']:.3f}",
          "-" if np.isnan(r["z"]) else f"{r['z']:.1f}", int(r["n"])]

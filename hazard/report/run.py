@@ -21,7 +21,7 @@ from hazard.report.provenance_page import provenance_page
 from hazard.report.residuals_page import residuals_page
 from hazard.report.scores_page import scores_page
 from hazard.report.scores_tables import scheme_pages
-from hazard.report.source import Source, open_source
+from hazard.report.source import FIGURES, Source, open_source
 from hazard.report.standards_page import standards_page
 from hazard.report.verdict import verdict_parts
 from stats.command.pages import (
@@ -102,10 +102,12 @@ def write_report(
             write_page(beside / f"{page.name}.md", parts)
         write_page(beside / "index.md", front_page(source, pages))
         tell(1)
-        stamp = "SYNTHETIC: " if source.synthetic else ""
-        project = f"{stamp}{source.cube.title}"
-        _write_style(beside, project)
+        title = source.cube.title
+        stamp = "SYNTHETIC: " if source.synthetic and "SYNTHETIC" not in title else ""
+        project = f"{stamp}{title}"
+        _write_style(beside, project, name=source.cube.name)
         build_html(beside, beside / "html", project=project)
+        _slim(beside)
         tell(1)
         if target.exists():
             shutil.rmtree(target)
@@ -116,14 +118,31 @@ def write_report(
     return run_folder / REPORT_INDEX
 
 
-def _write_style(folder: Path, project: str) -> None:
+def _write_style(folder: Path, project: str, *, name: str) -> None:
     """``conf.py`` with a wide page: tables of scores have many columns."""
     style = f'html_static_path = ["{STATIC}"]\nhtml_css_files = ["wide.css"]\n'
     # The bar on the left would be empty: every page stands in the head.
     style += 'html_sidebars = {"**": []}\n'
+    # A long title would run over the names of the pages.
+    style += f'html_theme_options["logo"] = {{"text": {name!r}}}\n'
     (folder / STATIC).mkdir()
     (folder / STATIC / "wide.css").write_text(WIDE, encoding="utf-8")
     (folder / "conf.py").write_text(CONF.format(project=project) + style, encoding="utf-8")
+
+
+def _slim(report: Path) -> None:
+    """Leave out maps of scripts, and store each figure once: pages and sources share it."""
+    for script_map in (report / "html" / "_static").rglob("*.map"):
+        script_map.unlink()
+    for image in (report / "html" / "_images").glob("*.png"):
+        figure = report / FIGURES / image.name
+        if figure.is_file() and figure.stat().st_size == image.stat().st_size:
+            image.unlink()
+            try:
+                os.link(figure, image)
+            except OSError:
+                # A file system without hard links holds it twice.
+                shutil.copyfile(figure, image)
 
 
 def front_page(source: Source, pages: Sequence[Page]) -> list[str]:

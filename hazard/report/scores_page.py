@@ -55,6 +55,8 @@ def scores_page(source: Source) -> Page:
             *_ceiling(source, scheme_scores(board, scheme)),
         ]
     parts += [
+        heading("Models", 2),
+        *_models(source),
         heading("Random folds against spatial blocks", 2),
         *_optimism(source, board),
         heading("Without the observed rain", 2),
@@ -78,7 +80,8 @@ def scores_page(source: Source) -> Page:
 
 
 def _forest(source: Source, scores: SchemeScores, scheme: str) -> list[str]:
-    models = [m for m in scores.models if m not in SPECIAL]
+    variants = {m.name for m in source.models.values() if m.variant_of}
+    models = [m for m in scores.models if m not in SPECIAL and m not in variants]
     panels = []
     for epoch in scores.in_order(source.epoch_names):
         for column in HEADLINE:
@@ -87,7 +90,7 @@ def _forest(source: Source, scores: SchemeScores, scheme: str) -> list[str]:
             panels.append(
                 ForestPanel(
                     title=f"{column.title}\n{epoch}",
-                    names=[source.model_title(m) for m in models],
+                    names=[source.model_label(m) for m in models],
                     values=np.array([f.value if f else np.nan for f in found]),
                     low=np.array([f.low if f else np.nan for f in found]),
                     high=np.array([f.high if f else np.nan for f in found]),
@@ -102,8 +105,8 @@ def _forest(source: Source, scores: SchemeScores, scheme: str) -> list[str]:
     files = draw_forest_pages(
         panels,
         source.figures / f"scores_{scheme}.png",
-        title=f"Scores, {source.scheme_title(scheme)}",
-        subjects=[source.model_title(subject)] if subject else [],
+        title=f"Scores, {source.scheme_label(scheme)}",
+        subjects=[source.model_label(subject)] if subject else [],
         synthetic=source.synthetic,
         notes=[
             "Bars: spatial-block intervals within this epoch. Dashed: the ceiling (LightGBM "
@@ -204,6 +207,17 @@ def _rain(source: Source, board: pd.DataFrame) -> list[str]:
         ),
         table(["scheme", "model", "score", "epoch", "gain", "n"], made),
     ]
+
+
+def _models(source: Source) -> list[str]:
+    if not source.models:
+        return [absent("The list of models", "there are no predictions")]
+    rows = [
+        [source.model_label(name), m.title, m.kind, m.past_records, m.rain, m.probability]
+        for name, m in source.models.items()
+    ]
+    header = ["name here", "what it is", "kind", "reads the past", "rain", "probability"]
+    return [table(header, rows)]
 
 
 def _not_run(source: Source, board: pd.DataFrame) -> list[str]:

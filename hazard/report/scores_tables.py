@@ -23,7 +23,7 @@ SPECIAL = {
 
 def shown_model(source: Source, name: str) -> str:
     """Title of a model, also of those that stand beside the models."""
-    return SPECIAL.get(name) or source.model_title(name)
+    return SPECIAL.get(name) or source.model_label(name)
 
 
 def main_scheme(source: Source) -> str | None:

@@ -21,6 +21,15 @@ if TYPE_CHECKING:
 
 FIGURES = "figures"
 FORWARD = "forward_chaining"
+LABELS = {
+    "default": "network",
+    "reference": "published network (code)",
+    "described": "published network (text)",
+    "persistence_mean": "persistence (mean)",
+    "persistence_last": "persistence (last epoch)",
+    "logistic": "logistic",
+    "lightgbm": "LightGBM",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +103,22 @@ class Source:
         """Title of a model, or its name with blanks where nothing is known of it."""
         record = self.models.get(name)
         return record.title if record is not None else name.replace("_", " ")
+
+    def model_label(self, name: str) -> str:
+        """Short name of a model for figures and tables."""
+        record = self.models.get(name)
+        base = record.variant_of if record is not None and record.variant_of else name
+        label = LABELS.get(base)
+        if label is None:
+            plain = base.removesuffix("_without_past")
+            label = LABELS.get(plain, plain.replace("_", " "))
+            label += ", no past" if plain != base else ""
+        climatological = record is not None and record.rain == "climatological"
+        return f"{label}, climatological rain" if climatological else label
+
+    def scheme_label(self, name: str) -> str:
+        """Short name of a scheme for figures."""
+        return "final model" if name == FINAL_SCHEME else name.replace("_", " ")
 
     def scheme_title(self, name: str) -> str:
         """Title of a scheme, or its name with blanks where nothing is known of it."""

@@ -70,7 +70,7 @@ def duels_of(source: Source, scheme: str, columns: Sequence[ScoreColumn] = HEADL
                 duels.append(
                     Duel(
                         epoch=epoch, score=column.title, gain=found,
-                        opponent=source.model_title(found.reference),
+                        opponent=source.model_label(found.reference),
                     )
                 )  # fmt: skip
     return duels
@@ -85,11 +85,12 @@ def verdict_parts(source: Source) -> list[str]:
     if subject is None or scheme is None:
         return [absent("A verdict", "the scoreboard holds no held-out scores of a model")]
     kind = "network" if source.models[subject].kind == "network" else "model"
-    name = source.model_title(subject)
+    name = source.model_label(subject)
     lines = []
     duels = duels_of(source, scheme)
     if duels:
-        lines += _duel_lines(source, scheme, duels, f"The {kind} ({name})")
+        whose = name if name == kind else f"{kind} ({name})"
+        lines += _duel_lines(source, scheme, duels, f"The {whose}")
     else:
         lines.append(
             f"{name} was not compared with a baseline under {source.scheme_title(scheme)}: the "

@@ -198,7 +198,10 @@ def _draw_page(
     map_height = map_width * aspect
     head, foot = 0.5, 0.1 + 0.17 * len(notes)
     panel_width, panel_height = west + map_width + east, above + map_height + below
-    width, height = max(columns * panel_width, 8.0), rows * panel_height + head + foot
+    # Wide enough for the title and the stamp side by side.
+    title_width = 0.125 * len(title) + (3.7 if synthetic else 0.2)
+    width = max(columns * panel_width, title_width, 8.0)
+    height = rows * panel_height + head + foot
     # Figure without pyplot: nothing global stays open, whatever the number of pages.
     figure = Figure(figsize=(width, height), dpi=dpi)
     FigureCanvasAgg(figure)

@@ -99,7 +99,10 @@ def draw_curve_pages(
     """
     names = list(dict.fromkeys(curve.name for panel in panels for curve in panel.curves))
     styles = styles_of(names)
-    legend = {name: line_handle(styles[name]) for name in names}
+    marked = kind == "reliability"
+    legend = {name: line_handle(styles[name], marker=marked) for name in names}
+    # One scale for all panels, so that they can be compared.
+    upper = reliability_limit([c for p in panels for c in p.curves]) if marked else 1.0
     written = []
     for file, heading, part in pages_of(panels, path, per_page=columns * rows, title=title):
         with plot_page(
@@ -107,7 +110,7 @@ def draw_curve_pages(
             notes=notes, legend=legend, dpi=dpi,
         ) as axes:  # fmt: skip
             for index, (ax, panel) in enumerate(zip(axes, part, strict=True)):
-                _draw_panel(ax, panel, kind, styles)
+                _draw_panel(ax, panel, kind, styles, upper)
                 x_label, y_label = _LABELS[kind]
                 if index + columns >= len(part):
                     ax.set_xlabel(x_label, fontsize=8)
@@ -118,12 +121,9 @@ def draw_curve_pages(
 
 
 def _draw_panel(
-    ax: Any, panel: CurvePanel, kind: CurveKind, styles: dict[str, SeriesStyle]
+    ax: Any, panel: CurvePanel, kind: CurveKind, styles: dict[str, SeriesStyle], upper: float
 ) -> None:
     reference = {"color": "#707070", "linewidth": 0.8, "linestyle": (0, (4, 3)), "zorder": 1}
-    upper = 1.0
-    if kind == "reliability":
-        upper = reliability_limit(panel.curves)
     if kind == "precision_recall":
         if panel.base_rate is not None:
             ax.axhline(panel.base_rate, **reference)
@@ -152,8 +152,7 @@ def _draw_panel(
     ax.set_ylim(-0.01 * upper, 1.01 * upper)
     ax.set_aspect("auto")
     if kind == "reliability" and panel.base_rate is not None:
-        ax.plot([panel.base_rate] * 2, [0, 0.04 * upper], color="black", linewidth=1.2)
-        ax.text(panel.base_rate, 0.045 * upper, "base rate", fontsize=6, ha="center", va="bottom")
+        ax.plot([panel.base_rate] * 2, [0, 0.04 * upper], color="black", linewidth=1.5)
     figures = [
         f"{curve.name} {curve.value:.3f}" for curve in panel.curves if curve.value is not None
     ]
