@@ -105,6 +105,20 @@ def test_cells_that_are_not_mapped_are_not_seen():
     assert float(jnp.abs(run(cut(3, 4, 4)) - before).max()) > 1e-2
 
 
+def test_cells_that_are_not_mapped_are_like_the_end_of_the_world():
+    """A layer norm makes something of nothing; a convolution must not see it."""
+    cells = jnp.asarray(RNG.normal(size=(1, 8, 8, 1)), jnp.float32)
+    inside = jnp.zeros((1, 8, 8)).at[:, 2:6, 2:6].set(1.0)
+    logits = []
+    for halo in (2, 0):
+        config = DefaultConfig(cell_bands=1, halo_cells=halo, depth=2, width=8)
+        module = DefaultNetwork(config, nnx.Rngs(0))
+        cut = slice(2 - halo, 6 + halo)
+        batch = {"cells": cells[:, cut, cut], "valid": inside[:, cut, cut]}
+        logits.append(functional(module)(alive(module), batch)[0]["logit"])
+    np.testing.assert_allclose(logits[0], logits[1], atol=1e-5)
+
+
 def test_terrain_is_encoded_once_whatever_the_number_of_epochs(monkeypatch):
     seen = []
     call = TerrainEncoder.__call__
