@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -97,7 +97,7 @@ def frame_of(rows: Iterable[Row | Mapping[str, Any]], columns: Sequence[str]) ->
     """Tidy table of rows, with these columns even where there is no row."""
     import pandas as pd
 
-    records = [asdict(row) if isinstance(row, Row) else dict(row) for row in rows]
+    records = [vars(row) if isinstance(row, Row) else row for row in rows]
     return pd.DataFrame.from_records(records, columns=list(columns))
 
 

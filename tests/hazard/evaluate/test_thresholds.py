@@ -4,7 +4,20 @@ import numpy as np
 import pytest
 
 from hazard.evaluate.cases import Cases
-from hazard.evaluate.thresholds import EARLIER_EPOCHS, NONE, OTHER_FOLDS, STORED, Thresholds
+from hazard.evaluate.tables import (
+    FALSE_POSITIVE,
+    NOT_TESTED,
+    TRUE_POSITIVE,
+    confusion_codes,
+)
+from hazard.evaluate.thresholds import (
+    EARLIER_EPOCHS,
+    NONE,
+    OTHER_FOLDS,
+    STORED,
+    Cut,
+    Thresholds,
+)
 
 
 def cases(rng, fold, n=400):
@@ -73,3 +86,24 @@ def test_the_first_forward_epoch_has_no_alarm_scores_without_a_stored_threshold(
     second = evaluated.row("f1", epoch="pre 2016", **at)
     assert second["value"] > 0
     assert second["note"] == EARLIER_EPOCHS
+
+
+def test_forward_thresholds_ignore_other_places_of_the_same_epoch():
+    rng = np.random.default_rng(4)
+    by_epoch = {e: cases(rng, 2 * e + np.arange(400) % 2) for e in (1, 2)}
+    before = threshold(by_epoch, 2, forward=True)
+    same_epoch = {**by_epoch, 2: altered(by_epoch[2], by_epoch[2].fold == 5)}
+    after = threshold(same_epoch, 2, forward=True)
+    tested = by_epoch[2].fold == 4
+    assert (after.threshold[tested] == before.threshold[tested]).all()
+
+
+def test_alarm_maps_raise_an_alarm_at_the_threshold_itself():
+    ten = cases(np.random.default_rng(5), 0, n=10)
+    one = Cases(**{**{k: getattr(ten, k) for k in ten.__dataclass_fields__},
+                   "probability": np.full(10, 0.5), "density": np.arange(10.0)})  # fmt: skip
+    codes = confusion_codes(one, Cut(np.full(10, 0.5), ""))
+    assert (codes[1:] == TRUE_POSITIVE).all()
+    assert codes[0] == FALSE_POSITIVE
+    none = confusion_codes(one, Cut(np.full(10, np.nan), ""))
+    assert (none == NOT_TESTED).all()
