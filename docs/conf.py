@@ -26,6 +26,7 @@ napoleon_google_docstring = True
 napoleon_numpy_docstring = False
 napoleon_use_rtype = False
 napoleon_use_ivar = True
+napoleon_attr_annotations = False
 html_theme = "pydata_sphinx_theme"
 html_title = project
 html_theme_options = {"navigation_with_keys": False, "show_prev_next": False}

@@ -38,9 +38,9 @@ class SiteStatistics:
 
     Attributes:
         epochs: names.
-        maximum: (epoch, *site) largest daily rain [mm/day], NaN where too few days.
-        width: (epoch, *site) 97.5 minus 2.5 percentile of daily rain [mm/day].
-        days_present: (epoch, *site) days with a value (mean over the years for a climatology).
+        maximum: (epoch, ...site) largest daily rain [mm/day], NaN where too few days.
+        width: (epoch, ...site) 97.5 minus 2.5 percentile of daily rain [mm/day].
+        days_present: (epoch, ...site) days with a value (mean over the years for a climatology).
         days_expected: (epoch,) length of the epoch [day].
         n_years: (epoch,) years averaged; 1 and the epoch's own where `climatology` is False.
         climatology: True where other years stand for the epoch's own.

@@ -4,10 +4,10 @@ The audit takes masks, not only designs, because leaks come from outside a desig
 shifted lattice that hold the same cells, inputs that reach over the edge, scaling computed on all
 data, thresholds tuned on the test part. It counts, names an example, and judges:
 
-``leak``     breaks what any honest test needs, or what the scheme promised;
-``warning``  inputs of training and test overlap although the scheme promises nothing about place;
-``expected`` shared by the scheme's own definition (the same place in another epoch, where only
-             epochs are held out).
+- ``leak``: breaks what any honest test needs, or what the scheme promised;
+- ``warning``: inputs of training and test overlap although the scheme promises nothing about place;
+- ``expected``: shared by the scheme's own definition (the same place in another epoch, where only
+  epochs are held out).
 """
 
 from __future__ import annotations
