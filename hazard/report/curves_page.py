@@ -68,7 +68,8 @@ def curves_page(source: Source) -> Page:
         record = source.schemes.get(scheme)
         if record is not None and record.in_sample:
             continue
-        parts.append(heading(source.scheme_title(scheme), 2))
+        title_of_scheme = source.scheme_title(scheme)
+        parts.append(heading(title_of_scheme[:1].upper() + title_of_scheme[1:], 2))
         for kind in MAIN_KINDS if scheme == main else OTHER_KINDS:
             parts += _kind_parts(source, curves[curves["scheme"] == scheme], scheme, kind)
     return Page(
@@ -114,6 +115,7 @@ def _kind_parts(source: Source, curves: pd.DataFrame, scheme: str, kind: CurveKi
                     low=points["low"].to_numpy(np.float64) if band else None,
                     high=points["high"].to_numpy(np.float64) if band else None,
                     value=score.value if score is not None else None,
+                    stepped=kind == "precision_recall",
                 )
             )
         rate = (

@@ -30,8 +30,8 @@ class MapSet:
 
 
 QUANTITIES = (
-    MapSet(quantity="probability", title="Susceptibility", unit="probability [-]",
-           kind="sequential", limits=(0.0, 1.0)),
+    MapSet(quantity="probability", title="Susceptibility", unit="probability",
+           kind="sequential"),
     MapSet(quantity="mean_percent", title="Area density where there are landslides",
            unit="% of the cell", kind="log"),
     MapSet(quantity="expected", title="Hazard: expected area density",
@@ -39,12 +39,12 @@ QUANTITIES = (
 )  # fmt: skip
 SPREADS = (
     MapSet(quantity="probability_spread", title="Spread of susceptibility over the members",
-           unit="standard deviation [-]", kind="sequential"),
+           unit="standard deviation", kind="sequential"),
     MapSet(quantity="mean_percent_spread", title="Spread of area density over the members",
-           unit="standard deviation [% of the cell]", kind="sequential"),
+           unit="standard deviation, % of the cell", kind="sequential"),
     MapSet(quantity="expected_spread", title="Spread of hazard over the members",
-           unit="standard deviation [% of the cell]", kind="sequential"),
-    MapSet(quantity="disagreement", title="Disagreement of the members", unit="share of pairs [-]",
+           unit="standard deviation, % of the cell", kind="sequential"),
+    MapSet(quantity="disagreement", title="Disagreement of the members", unit="share of pairs",
            kind="sequential"),
 )  # fmt: skip
 
@@ -163,6 +163,21 @@ def _draw_sets(
     return parts, budget
 
 
+def upper_limit(values: Array) -> float:
+    """Upper end of a scale that starts at 0: the 99.5 percent value, to one significant digit.
+
+    Example:
+        >>> upper_limit(np.array([0.02, 0.31])), upper_limit(np.array([0.0, np.nan]))
+        (0.4, 1.0)
+    """
+    finite = values[np.isfinite(values)]
+    reached = float(np.percentile(finite, 99.5)) if finite.size else 0.0
+    if reached <= 0.0:
+        return 1.0
+    step = 10.0 ** np.floor(np.log10(reached))
+    return float(round(np.ceil(reached / step - 1e-9) * step, 12))
+
+
 def draw_epoch_maps(
     source: Source,
     values: dict[int, Array],
@@ -193,6 +208,9 @@ def draw_epoch_maps(
     if limits is None and wanted.kind != "classes":
         stack = np.stack(list(values.values()))
         limits = colour_limits(stack, wanted.kind)
+        if wanted.kind == "sequential":
+            # From zero to what is reached: rare events never come near a probability of 1.
+            limits = (0.0, upper_limit(stack))
         if wanted.kind == "log" and upper is not None:
             limits = (min(limits[0], upper / 1000), upper)
     extra = subtitles or {}

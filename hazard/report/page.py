@@ -9,6 +9,7 @@ from pathlib import Path
 from hazard.report.source import FIGURES, Source
 from stats.command.pages import figure, heading, note
 
+CSS_PIXELS_PER_INCH = 96
 BANNER = (
     "Nothing on this page was observed. All data come from the embedded world, which is built to "
     "look like a study area; its numbers must not be quoted for any real place."
@@ -44,8 +45,18 @@ def shown(files: Sequence[Path], caption: str, source: Source) -> list[str]:
     parts = []
     for number, file in enumerate(files, start=1):
         page = f" (page {number} of {len(files)})" if len(files) > 1 else ""
-        parts.append(figure(f"{FIGURES}/{file.name}", f"{stamp}{caption}{page}"))
+        made = figure(f"{FIGURES}/{file.name}", f"{stamp}{caption}{page}")
+        parts.append(made.replace(":width: 100%", f":width: {shown_width(file)}px", 1))
     return parts
+
+
+def shown_width(file: Path) -> int:
+    """Width on the page [CSS pixel] at which a figure has the size that it would have in print."""
+    from PIL import Image
+
+    with Image.open(file) as image:
+        dots_per_inch = float(image.info.get("dpi", (100.0, 100.0))[0])
+        return round(image.width * CSS_PIXELS_PER_INCH / dots_per_inch)
 
 
 def absent(what: str, why: str) -> str:

@@ -31,7 +31,6 @@ from stats.command.pages import (
     escape,
     heading,
     note,
-    table,
     write_page,
 )
 
@@ -160,8 +159,9 @@ def front_page(source: Source, pages: Sequence[Page]) -> list[str]:
             heading("In short", 2),
             *verdict_parts(source),
             heading("Pages", 2),
-            table(["page", "what it holds"], [[page.title, page.summary] for page in pages]),
-            contents([page.name for page in pages]),
+            "\n".join(f"- [{escape(p.title)}]({p.name}.md): {escape(p.summary)}" for p in pages)
+            + "\n",
+            contents([page.name for page in pages]).replace("depth: 1", "depth: 1\n:hidden:", 1),
             *_missing(source),
         ],
     )

@@ -168,6 +168,8 @@ def _ceiling_lines(source: Source, scores: SchemeScores, subject: str) -> list[s
         closed = scores.find(RANKING[0], model=subject, epoch=epoch, suffix=CLOSED)
         if closed is not None and not math.isnan(closed.value):
             line += f"; share of the room above LightGBM that is closed: {closed.text}"
+            if closed.value < 0:
+                line += " (negative: it is behind LightGBM)"
         if own.value > top.value:
             line += "; a forecast above the ceiling is suspect: look for a leak"
         lines.append(f"{line}.")

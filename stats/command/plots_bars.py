@@ -119,7 +119,7 @@ def draw_matrix(
     colours = colormaps["PuOr_r"].with_extremes(bad="#b8b8b8")
     with plot_page(
         path, title=title, panels=1, columns=1, synthetic=synthetic, notes=notes,
-        panel_width=side, panel_height=side, west=1.5, south=1.0, east=1.0, north=0.1,
+        panel_width=side, panel_height=side, west=1.5, south=1.0, east=1.0, north=0.1, smooth=True,
         dpi=dpi,
     ) as (ax,):  # fmt: skip
         ax.grid(visible=False)

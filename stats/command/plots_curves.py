@@ -37,7 +37,7 @@ class Curve:
         low: (point,) lower edge of a band around it, None for no band.
         high: (point,) upper edge of the band.
         value: a figure that sums the curve up (AUC, average precision), None for none.
-        stepped: draw steps instead of straight lines between the points.
+        stepped: each ordinate holds back to the abscissa before, as in average precision.
     """
 
     name: str
@@ -141,7 +141,7 @@ def _draw_panel(
                 curve.x, curve.low, curve.high, color=style.colour, alpha=0.18, linewidth=0,
                 zorder=above - 0.5,
             )  # fmt: skip
-        draw_style = "steps-post" if curve.stepped else "default"
+        draw_style = "steps-pre" if curve.stepped else "default"
         markers = kind == "reliability" and not curve.stepped
         ax.plot(
             curve.x, curve.y, color=style.colour, linestyle=style.line, linewidth=style.width,

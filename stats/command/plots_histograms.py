@@ -108,7 +108,7 @@ def draw_histogram_pages(
     for file, heading, part in pages_of(panels, path, per_page=columns * rows, title=title):
         with plot_page(
             file, title=heading, panels=len(part), columns=columns, synthetic=synthetic,
-            notes=notes, legend=legend, east=0.75, dpi=dpi,
+            notes=notes, legend=legend, east=0.75, smooth=True, dpi=dpi,
         ) as axes:  # fmt: skip
             for index, (ax, panel) in enumerate(zip(axes, part, strict=True)):
                 ax.set_xscale(x_scale)

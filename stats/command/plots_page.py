@@ -116,6 +116,7 @@ def plot_page(
     north: float = 0.4,
     east: float = 0.25,
     outer_west: float = 0.0,
+    smooth: bool = False,
     dpi: int = 130,
 ) -> Iterator[list[Any]]:
     """Axes of one page; the file gets its name when the block ends without an error.
@@ -135,6 +136,7 @@ def plot_page(
         north: room above it [inch].
         east: room on its right [inch].
         outer_west: room left of the first column alone [inch].
+        smooth: True where colours run into each other, so that a palette would show steps.
         dpi: resolution of the file [dots per inch].
 
     Yields:
@@ -185,16 +187,17 @@ def plot_page(
     if notes:
         figure.text(0.01, 0.05 / height, "\n".join(notes), fontsize=7.5, va="bottom")
     yield axes
-    save_page(figure, path, title=title)
+    save_page(figure, path, title=title, smooth=smooth)
 
 
-def save_page(figure: Any, path: Path, *, title: str) -> None:
+def save_page(figure: Any, path: Path, *, title: str, smooth: bool = False) -> None:
     """Write a figure beside its name, then move it there."""
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         figure.savefig(beside, format="png", metadata={"Title": title})
-        _fewer_colours(beside)
+        if not smooth:
+            _fewer_colours(beside)
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
