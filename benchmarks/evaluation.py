@@ -6,6 +6,7 @@ python -m benchmarks.evaluation --draws 500
 from __future__ import annotations
 
 import argparse
+import json
 import resource
 import sys
 import tempfile
@@ -67,10 +68,11 @@ def main() -> None:
         wall, cpu = time.perf_counter(), time.process_time()
         evaluate_predictions(predictions, folder, EvaluationSettings(draws=options.draws), reporter)
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+        record = json.loads((folder / "evaluation" / "evaluation.json").read_text())
         size = (folder / "scoreboard.csv").stat().st_size / 2**20
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print(f"{options.draws} draws: {wall:.0f} s wall, {cpu:.0f} s processor, peak {peak:.2f} GiB")
-    print(f"scoreboard.csv: {size:.1f} MiB")
+    print(f"scoreboard: {record['rows']} rows, {size:.1f} MiB as CSV")
 
 
 if __name__ == "__main__":
