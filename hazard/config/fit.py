@@ -53,7 +53,10 @@ class NetworkConfig(Section):
     same"""
     past_per_year: bool = False
     """past densities per year instead of per epoch (baselines: per epoch always)"""
-    patch_cells: Annotated[int, Field(ge=2, le=64)] = 8
+    leave_out: tuple[str, ...] = ("days_since_event", "past_epochs")
+    """predictors that the network does not read; a forecast of the next epoch lies outside
+    the range of those that count time"""
+    patch_cells: Annotated[int, Field(ge=2, le=64)] = 16
     """cells along one side of a training patch; the second lattice is shifted by half of it"""
     pixel_halo_cells: Annotated[int, Field(ge=0, le=16)] | None = 1
     """cells around a patch whose terrain is encoded; absent: as far as the trunk sees"""
@@ -135,15 +138,15 @@ class TrainingConfig(Section):
 
     curriculum: Literal["default", "published"] | tuple[StageConfig, ...] = "default"
     """a named curriculum, or stages"""
-    epochs: Count = 24
+    epochs: Count = 14
     """default curriculum: largest number of passes over the patches"""
-    batch_size: Count = 4
+    batch_size: Count = 2
     """patches per step"""
-    learning_rate: Positive = 3e-3
+    learning_rate: Positive = 2e-3
     """default curriculum: largest learning rate (AdamW, cosine)"""
-    weight_decay: Annotated[float, Field(ge=0)] = 1e-2
+    weight_decay: Annotated[float, Field(ge=0)] = 2e-2
     """default curriculum: decoupled weight decay"""
-    patience: Count = 6
+    patience: Count = 4
     """epochs without a better validation loss before a stage stops"""
     recalibrate: Literal["where_needed", "always"] = "where_needed"
     """where_needed: scores of improper losses alone are recalibrated on validation cells"""

@@ -71,12 +71,17 @@ class BandNames:
     past: tuple[str, ...]
 
     @classmethod
-    def of(cls, batches: Batches, *, past: bool = True) -> BandNames:
-        """The bands of a batch record, without past records where not wanted."""
-        changing = batches.changing_names
+    def of(cls, batches: Batches, *, past: bool = True, leave_out: Sequence[str] = ()) -> BandNames:
+        """The bands of a batch record, without past records and others where not wanted."""
+
+        def kept(names: Sequence[str]) -> tuple[str, ...]:
+            # A class has a band NAME=CODE for each of its codes.
+            return tuple(n for n in names if n.split("=")[0] not in leave_out)
+
+        changing = kept(batches.changing_names)
         return cls(
-            pixels=batches.pixel_names,
-            static=batches.static_names,
+            pixels=kept(batches.pixel_names),
+            static=kept(batches.static_names),
             epochs=tuple(n for n in changing if not n.startswith(PAST_PREFIX)),
             past=tuple(n for n in changing if n.startswith(PAST_PREFIX)) if past else (),
         )

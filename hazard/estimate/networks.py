@@ -28,6 +28,7 @@ from hazard.estimate.recalibrate import LogisticMap, fit_logistic_map
 from hazard.models.default import DefaultConfig, DefaultNetwork
 from hazard.models.losses import HAZARD_TERMS
 from hazard.models.positive_law import positive_law
+from hazard.models.registry import model_entry
 from hazard.training.checkpoint import CheckpointFolder
 from hazard.training.curriculum import Stage
 from hazard.training.data import epoch_order
@@ -158,7 +159,11 @@ class NetworkFitter:
                 maps = _maps(raw["score"], batches)
             forecasts[rain] = _forecasts(raw, undo, maps)
         record = {
-            "model": {"name": "default", "settings": asdict(config)},
+            "model": {
+                "name": "default",
+                "title": model_entry("default").title,
+                "settings": asdict(config),
+            },
             "bands": asdict(bands),
             "halo_cells": self.halo,
             "pixel_halo_cells": self.pixel_halo,

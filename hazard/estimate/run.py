@@ -239,7 +239,7 @@ class _Work:
         tell = TrainingTeller(self.session.log, f"{fold.scheme}, {fold.name}, {model.name}")
         if model.kind == "network":
             return self.networks.fit(
-                batches, BandNames.of(self.base, past=not model.name.endswith(WITHOUT_PAST)),
+                batches, self._bands(past=not model.name.endswith(WITHOUT_PAST)),
                 members=fold.members, seed=seed, seasons=self.seasons, climatological_rain=rain,
                 checkpoints=checkpoints, resume=resume, progress=tell,
             )  # fmt: skip
@@ -251,6 +251,9 @@ class _Work:
             model.name, small, members=fold.members, seed=seed, checkpoints=checkpoints,
             lattice_split=fold.lattice_split, resume=resume, progress=tell,
         )  # fmt: skip
+
+    def _bands(self, *, past: bool) -> BandNames:
+        return BandNames.of(self.base, past=past, leave_out=self.config.fit.network.leave_out)
 
     def _batches(self, fold: FoldPlan) -> Batches:
         """The batches of a fold; kept until another fold asks."""

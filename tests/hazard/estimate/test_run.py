@@ -1,0 +1,179 @@
+"""A run of fits: what it writes, what it skips, and that an interrupted one ends the same."""
+
+import json
+
+import numpy as np
+import pytest
+
+from hazard.archive.predictions import open_predictions
+from hazard.config.fit import CeilingConfig, ReferenceConfig, SchemeConfig
+from hazard.estimate import networks
+from hazard.estimate.run import estimate_run
+from stats.resampling.folds import TEST, TRAIN
+from tests.hazard.estimate.small_fit import silent, small_config
+from tests.hazard.small_cube import write_small_cube
+
+CONFIG = small_config(
+    references=ReferenceConfig(networks=("reference",)), ceiling=CeilingConfig(folds=2, block_km=4),
+    baselines=("zero", "climatology", "persistence_mean", "lightgbm"),
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    cube = write_small_cube(folder)
+    found = estimate_run(folder, cube, CONFIG, silent())
+    return folder, cube, found, open_predictions(folder)
+
+
+def test_every_model_predicts_exactly_the_cells_that_its_folds_test(run):
+    _, cube, _, predictions = run
+    for scheme in ("spatial_blocks", "forward_chaining"):
+        fold = predictions.fold(scheme)
+        role = cube.folds[f"role_{scheme}"].values
+        number = 0 if scheme == "spatial_blocks" else -1
+        assert np.array_equal(fold == 0, role[number] == TEST)
+        for model in ("default", "zero", "climatology", "persistence_mean"):
+            found = np.isfinite(predictions.field("probability", scheme, model))
+            assert np.array_equal(found, fold >= 0), (scheme, model)
+
+
+def test_the_final_model_covers_the_mask_and_nothing_else(run):
+    _, _, _, predictions = run
+    found = np.isfinite(predictions.field("mean_percent", "final", "default"))
+    assert np.array_equal(found, np.broadcast_to(predictions.mask, found.shape))
+    assert next(s for s in predictions.header.schemes if s.name == "final").in_sample
+
+
+def test_members_are_kept_and_make_the_mean(run):
+    _, _, _, predictions = run
+    members = predictions.field("member_probability", "forward_chaining", "default")
+    assert members.shape[0] == 2
+    mean = predictions.field("probability", "forward_chaining", "default")
+    assert members.mean(axis=0) == pytest.approx(mean, nan_ok=True, abs=1e-6)
+    spread = predictions.field("probability_spread", "forward_chaining", "default")
+    assert np.nanmax(spread) > 0
+    single = predictions.field("member_probability", "spatial_blocks", "default")
+    assert np.isfinite(single[0]).any()
+    assert np.isnan(single[1]).all()
+
+
+def test_constants_are_the_rates_of_the_training_cells(run):
+    _, cube, _, predictions = run
+    role = cube.folds["role_spatial_blocks"].values[0]
+    rate = (predictions.area_density[role == TRAIN] > 0).mean()
+    tested = role == TEST
+    p = predictions.field("probability", "spatial_blocks", "climatology")[tested]
+    assert p == pytest.approx(np.full(p.shape, rate), rel=1e-6)
+    assert (predictions.field("probability", "spatial_blocks", "zero")[tested] == 0).all()
+
+
+def test_the_ceiling_stands_on_the_epochs_that_forward_chaining_tests(run):
+    _, _, _, predictions = run
+    ceiling = np.isfinite(predictions.field("probability", "same_epoch_blocks", "lightgbm"))
+    assert np.array_equal(ceiling, predictions.fold("forward_chaining") >= 0)
+
+
+def test_what_cannot_run_is_named_with_its_reason(run):
+    _, _, found, predictions = run
+    reasons = {(n.scheme, n.model): n.reason for n in predictions.header.not_run}
+    assert (
+        reasons[("spatial_blocks", "reference")] == "it needs 32 pixels per cell; this study has 2"
+    )
+    assert ("leave_one_epoch_out", "") in reasons
+    assert found.header.not_run == predictions.header.not_run
+
+
+def test_climatological_rain_is_a_model_of_its_own(run):
+    _, _, _, predictions = run
+    record = next(m for m in predictions.header.models if m.rain == "climatological")
+    assert record.variant_of == "default"
+    a = predictions.field("probability", "forward_chaining", "default")
+    b = predictions.field("probability", "forward_chaining", record.name)
+    assert np.array_equal(np.isfinite(a), np.isfinite(b))
+    assert not np.array_equal(a, b, equal_nan=True)
+
+
+def test_cards_and_records_tell_what_was_fitted(run):
+    folder, cube, found, _ = run
+    model = folder / "models" / "forward_chaining" / "fold_0" / "default"
+    record = json.loads((model / "model.json").read_text())
+    role = cube.folds["role_forward_chaining"].values[-1]
+    assert record["train"] == int((role == TRAIN).sum())
+    assert record["standardisation"]["n_train"] == record["train"]
+    assert len(record["history"]) >= 1
+    with np.load(model / "members.npz") as arrays:
+        assert all(values.shape[0] == 2 for values in arrays.values())
+    card = (model / "card.md").read_text()
+    assert card.startswith("# SYNTHETIC: default, forward_chaining")
+    assert "slope_deg | degree" in card
+    assert "pga_sd (one event)" in card
+    assert len(found.fits) == 3 + 2 + 4 * 2  # networks, ceiling, baselines of two schemes
+
+
+def test_a_resumed_run_fits_nothing_again_and_writes_the_same(run, tmp_path, monkeypatch):
+    folder, cube, _, before = run
+
+    def never(*_, **__):
+        raise AssertionError("fitted again")
+
+    monkeypatch.setattr(networks, "train", never)
+    found = estimate_run(folder, cube, CONFIG, silent(), resume=True)
+    assert all(fit["resumed"] for fit in found.fits)
+    after = open_predictions(folder)
+    for scheme in ("spatial_blocks", "forward_chaining", "final"):
+        for field in ("probability", "mean_percent"):
+            a, b = (p.field(field, scheme, "default") for p in (before, after))
+            assert np.array_equal(a, b, equal_nan=True)
+
+
+class Killed(BaseException):
+    """Stands for a kill: nothing may catch it."""
+
+
+def test_an_interrupted_run_ends_as_an_uninterrupted_one(run, tmp_path, monkeypatch):
+    _, _, _, whole = run
+    config = CONFIG.model_copy(
+        update={"fit": CONFIG.fit.model_copy(update={
+            "schemes": CONFIG.fit.schemes[:2], "references": ReferenceConfig(), "ceiling": None,
+            "baselines": ("climatology",),
+            "training": CONFIG.fit.training.model_copy(update={"save_every_s": 1e-9}),
+        })}
+    )  # fmt: skip
+    cube = write_small_cube(tmp_path)
+    looks = []
+
+    def kill(self, at):
+        looks.append((self.what, at.epoch))
+        # Past the first fit, in the second epoch of the second: a checkpoint stands.
+        if "forward" in self.what and at.epoch == 1:
+            raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr("hazard.estimate.telling.TrainingTeller.__call__", kill)
+        with pytest.raises(Killed):
+            estimate_run(tmp_path, cube, config, silent())
+    assert not (tmp_path / "predictions.zarr").exists()
+    assert list((tmp_path / "work" / "checkpoints").iterdir())
+    found = estimate_run(tmp_path, cube, config, silent(), resume=True)
+    resumed = {(f["scheme"], f["name"]): f["resumed"] for f in found.fits}
+    assert resumed[("spatial_blocks", "default")]
+    assert not resumed[("forward_chaining", "default")]
+    again = open_predictions(tmp_path)
+    for scheme in ("spatial_blocks", "forward_chaining", "final"):
+        a, b = (p.field("probability", scheme, "default") for p in (whole, again))
+        assert np.array_equal(a, b, equal_nan=True), scheme
+
+
+def test_other_settings_are_other_fits(run, tmp_path):
+    _, cube, found, _ = run
+    config = small_config(
+        schemes=(SchemeConfig(design="spatial_blocks", folds=1),), baselines=("zero",), final=None,
+        training=CONFIG.fit.training.model_copy(update={"epochs": 1}),
+    )  # fmt: skip
+    other = estimate_run(tmp_path, cube, config, silent())
+    keys = {(f["scheme"], f["name"]): f["key"] for f in found.fits}
+    mine = {(f["scheme"], f["name"]): f["key"] for f in other.fits}
+    assert keys[("spatial_blocks", "default")] != mine[("spatial_blocks", "default")]
+    assert keys[("spatial_blocks", "zero")] == mine[("spatial_blocks", "zero")]
