@@ -142,4 +142,4 @@ def _kind_parts(source: Source, curves: pd.DataFrame, scheme: str, kind: CurveKi
         notes=[hidden] if hidden else [],
         dpi=source.dpi,
     )
-    return shown(files, f"{caption} {source.scheme_title(scheme)}.", source)
+    return shown(files, f"{caption} Scheme: {source.scheme_title(scheme)}.", source)

@@ -244,7 +244,7 @@ def _draw_page(
 def _draw_panel(figure: Any, ax: Any, bar_axes: Any, panel: MapPanel) -> None:
     from matplotlib import colormaps
     from matplotlib.colors import BoundaryNorm, ListedColormap, LogNorm, Normalize
-    from matplotlib.ticker import FuncFormatter, NullFormatter
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     values = np.array(thin(panel.values), dtype=np.float64)
     finite = values[np.isfinite(values)]
@@ -307,6 +307,9 @@ def _draw_panel(figure: Any, ax: Any, bar_axes: Any, panel: MapPanel) -> None:
     if panel.kind == "log":
         bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         bar.ax.yaxis.set_minor_formatter(NullFormatter())
+        if norm.vmax < 100 * norm.vmin:
+            # Whole decades alone would leave one label, or none.
+            bar.ax.yaxis.set_major_locator(LogLocator(base=10, subs=(1.0, 2.0, 5.0)))
         bar.ax.text(0.5, -0.075, "0", fontsize=7, ha="center", va="top", transform=bar.ax.transAxes)
     if panel.kind in ("sequential", "diverging"):
         power = _small_power(norm.vmin, norm.vmax)
