@@ -82,15 +82,15 @@ def _answers(source: Source) -> list[list[str]]:
         ["completeness of the inventory", report.completeness if report else NOT_STATED, ""],
         ["types of landslides", report.landslide_types if report else NOT_STATED, ""],
         ["source against runout", report.source_and_runout if report else NOT_STATED, ""],
-        ["trigger", "observed shaking and rain of the epoch: a hindcast with the observed "
-                    "trigger, not a forecast in real time", "yes"],
+        ["trigger", "shaking and rain of the epoch, as far as the study has them: a hindcast "
+            "with the observed trigger, not a forecast in real time", "yes"],
         ["time frame", "; ".join(f"{e.name}: {e.length_days} days" for e in cube.epochs), "yes"],
         ["dates of the images", _dates(source),
          "yes" if cube.epochs[0].dates == "observed" else "nominal"],
         ["validation", ", ".join(source.scheme_title(s) for s in source.held_out_schemes)
          or "none in this run", "yes" if source.held_out_schemes else "no"],
-        ["uncertainty", "spread over ensemble members (maps) and spatial-block intervals of every "
-                        "score (scores)", "yes"],
+        ["uncertainty", "spread over ensemble members (maps) and spatial-block intervals of the "
+                        "scores", "yes"],
         ["elements at risk, vulnerability", "not part of this study: it is hazard, not risk", "no"],
     ]  # fmt: skip
     for row in rows:
