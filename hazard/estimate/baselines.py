@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -32,7 +33,10 @@ class BaselineFit:
 
 
 class BaselineFitter:
-    """Fits baselines to folds of one study; features are read once, past records once per fold."""
+    """Fits baselines to folds of one study; features are read once, past records once per fold.
+
+    Fits may run in several threads.
+    """
 
     def __init__(
         self, features: CellFeatures, targets: CellTargets, *, windows: tuple[int, ...]
@@ -40,6 +44,7 @@ class BaselineFitter:
         """Make ready for the folds of a study."""
         self.features, self.targets, self.windows = features, targets, windows
         self._with_past: tuple[bytes, CellFeatures] | None = None
+        self._lock = threading.Lock()
 
     def fit(
         self,
@@ -82,10 +87,11 @@ class BaselineFitter:
 
     def _past(self, role: Array) -> CellFeatures:
         key = np.ascontiguousarray(role).tobytes()
-        if self._with_past is None or self._with_past[0] != key:
-            made = with_past(self.features, self.targets, role, windows=self.windows)
-            self._with_past = (key, made)
-        return self._with_past[1]
+        with self._lock:
+            if self._with_past is None or self._with_past[0] != key:
+                made = with_past(self.features, self.targets, role, windows=self.windows)
+                self._with_past = (key, made)
+            return self._with_past[1]
 
 
 def as_members(forecast: Forecast) -> MemberForecasts:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,7 @@ from stats.resampling.folds import TRAIN, VALIDATION
 Array = np.ndarray[Any, np.dtype[Any]]
 # Raised when the meaning of a stored fit changes.
 FIT_VERSION = 1
+THREADED, THREADS = "lightgbm", 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,28 +81,13 @@ def estimate_run(
     keys: dict[tuple[str, int, str], str] = {}
     fits: list[dict[str, Any]] = []
     absent = list(work.plan.not_run)
-    jobs = [(f, m) for f in work.plan.folds for m in work.fitted if allowed(m.name, f.models)]
     started = time.monotonic()
-    with session.reporter.task("fits", len(jobs)) as advance:
-        for fold, model in jobs:
-            key = work.key(fold, model)
-            reused = store.has(key)
-            if not reused:
-                try:
-                    store.save(key, work.fit(fold, model, store, key, resume=resume))
-                except (CannotFitError, MissingPackageError, DataError) as error:
-                    absent.append(NotRun(scheme=fold.scheme, model=model.name, fold=fold.number,
-                                         reason=str(error)))  # fmt: skip
-                    session.log.warning(
-                        f"{fold.scheme}, {fold.name}, {model.name}: not run ({error})"
-                    )
-                    advance(1)
-                    continue
-            record = store.load(key).record
-            keys[(fold.scheme, fold.number, model.name)] = key
-            fits.append({**_summary(record), "key": key, "resumed": reused})
-            session.log.info(_line(record, reused))
-            advance(1)
+    for done in _all_fits(work, store, session, resume=resume):
+        if isinstance(done, NotRun):
+            absent.append(done)
+        else:
+            keys[(done["scheme"], done["fold"], done["name"])] = done["key"]
+            fits.append(done)
     seconds["fits"] = time.monotonic() - started
     started = time.monotonic()
     header = Header(
@@ -114,6 +101,50 @@ def estimate_run(
     write_models(run, cube, work.plan, loaded, config)
     seconds["write predictions"] = time.monotonic() - started
     return Estimates(header=header, fits=fits, seconds=seconds)
+
+
+def _all_fits(
+    work: _Work, store: FitStore, session: Session, *, resume: bool
+) -> list[NotRun | dict[str, Any]]:
+    """Everything one after the other, but boosted trees, which use one core each."""
+    jobs = [(f, m) for f in work.plan.folds for m in work.fitted if allowed(m.name, f.models)]
+    # Trees take most of the baselines' time and run in threads; regressions change the filters of
+    # warnings, which all threads share, so they do not.
+    threaded = [job for job in jobs if job[1].name.startswith(THREADED)]
+    plain = [job for job in jobs if not job[1].name.startswith(THREADED)]
+    found: list[NotRun | dict[str, Any]] = []
+
+    def one(job: tuple[FoldPlan, ModelRecord]) -> NotRun | dict[str, Any]:
+        return _one_fit(work, *job, store, session, resume=resume)
+
+    with session.reporter.task("fits", len(jobs)) as advance:
+
+        def take(done: NotRun | dict[str, Any]) -> None:
+            session.log.info(_line(done))
+            found.append(done)
+            advance(1)
+
+        for job in plain:
+            take(one(job))
+        with ThreadPoolExecutor(max_workers=THREADS) as pool:
+            for done in pool.map(one, threaded):
+                take(done)
+    return found
+
+
+def _one_fit(
+    work: _Work, fold: FoldPlan, model: ModelRecord, store: FitStore, session: Session, *,
+    resume: bool,
+) -> NotRun | dict[str, Any]:  # fmt: skip
+    """A fit done or found done, or why it cannot be."""
+    key = work.key(fold, model)
+    reused = store.has(key)
+    if not reused:
+        try:
+            store.save(key, work.fit(fold, model, store, key, resume=resume))
+        except (CannotFitError, MissingPackageError, DataError) as error:
+            return NotRun(scheme=fold.scheme, model=model.name, fold=fold.number, reason=str(error))
+    return {**_summary(store.load(key).record), "key": key, "resumed": reused}
 
 
 @dataclass(kw_only=True, eq=False)
@@ -296,14 +327,15 @@ _SUMMARY = (
 
 
 def _summary(record: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: record[key] for key in _SUMMARY}
+    return {**{key: record[key] for key in _SUMMARY}, "epochs": len(record.get("history") or [])}
 
 
-def _line(record: Mapping[str, Any], reused: bool) -> str:
-    what = f"{record['scheme']}, {record['fold_name']}, {record['name']}"
-    if reused:
+def _line(done: NotRun | Mapping[str, Any]) -> str:
+    if isinstance(done, NotRun):
+        return f"{done.scheme}, fold {done.fold}, {done.model}: not run ({done.reason})"
+    what = f"{done['scheme']}, {done['fold_name']}, {done['name']}"
+    if done["resumed"]:
         return f"{what}: found finished"
-    members = f", {record['members']} members" if record["members"] > 1 else ""
-    history = record.get("history") or []
-    epochs = f", {len(history)} epochs" if history else ""
-    return f"{what}: {record['seconds']:.1f} s{members}{epochs}"
+    members = f", {done['members']} members" if done["members"] > 1 else ""
+    epochs = f", {done['epochs']} epochs" if done["epochs"] else ""
+    return f"{what}: {done['seconds']:.1f} s{members}{epochs}"

@@ -116,19 +116,18 @@ def hazard_maps(
     """  # fmt: skip
     names = [s.name for s in run.header.schemes]
     honest = [s.name for s in run.header.schemes if not s.in_sample]
-    chosen: list[tuple[Source, str]] = []
-    if FINAL_SCHEME in names:
-        chosen.append(("final", FINAL_SCHEME))
-    if honest:
-        other = held_out_scheme if held_out_scheme in honest else honest[0]
-        chosen.append(("held_out", other))
+    wanted = [model] if model is not None else [m.name for m in run.header.models]
+    # The scheme asked for comes first; the sort is stable, so the others keep their order.
+    candidates: dict[Source, list[str]] = {
+        "final": [FINAL_SCHEME] if FINAL_SCHEME in names else [],
+        "held_out": sorted(honest, key=lambda name: name != held_out_scheme),
+    }
     found = []
-    for source, scheme in chosen:
-        wanted = [model] if model is not None else [m.name for m in run.header.models]
-        name = next((m for m in wanted if run.has(scheme, m)), None)
-        if name is None:
-            continue
-        found.append(_maps(run, source, scheme, name))
+    for source, schemes in candidates.items():
+        there = ((s, m) for s in schemes for m in wanted if run.has(s, m))
+        chosen = next(there, None)
+        if chosen is not None:
+            found.append(_maps(run, source, *chosen))
     return found
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from stats.command.errors import DataError
 
 RUN_LAYOUT = "hazard-run"
-RUN_LAYOUT_VERSION = 1
+RUN_LAYOUT_VERSION = 2
 RUN_RECORD = "run.json"
 REQUIRED_FILES = ("cube", "config", "provenance", "summary", "log", "figures")
 
