@@ -11,7 +11,7 @@ from stats.command.run_folder import describe_run, read_run_folder
 @pytest.fixture
 def run(tmp_path):
     record = {
-        "layout": "hazard-run", "layout_version": 1, "name": "a", "title": "A study",
+        "layout": "hazard-run", "layout_version": 2, "name": "a", "title": "A study",
         "synthetic": True, "seed": 3, "written": "2026-01-01T00:00:00+00:00",
         "files": {
             "cube": "cube.zarr", "config": "config.yaml", "provenance": "provenance.json",
@@ -51,7 +51,7 @@ def test_a_run_is_read_whole(run):
     ("values", "message"),
     [
         ({"layout": "other"}, "layout 'other'"),
-        ({"layout_version": 2}, "layout version 2"),
+        ({"layout_version": 1}, "layout version 1"),
         ({"files": {"cube": "cube.zarr"}}, "files.config"),
     ],
 )
