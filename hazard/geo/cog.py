@@ -178,6 +178,8 @@ def write_cog_blocks(
             compress="deflate",
             predictor=PREDICTOR_FLOAT if is_float else PREDICTOR_INTEGER,
             blocksize=side,
+            # A line of cells cannot be halved both ways: validators call its overviews invalid.
+            overviews="none" if min(grid.shape) == 1 else "auto",
             overview_resampling=overviews or ("average" if is_float else "nearest"),
             bigtiff="if_safer",
         )

@@ -29,7 +29,7 @@ from hazard.cube.refit import refit
 from hazard.cube.standardise import apply_scaling
 from hazard.errors import DataError
 from stats.resampling.folds import TEST, TRAIN, VALIDATION
-from tests.hazard.cube.small_study import small_study
+from tests.hazard.cube.planted_predictors import small_study
 
 
 @pytest.fixture(scope="module")

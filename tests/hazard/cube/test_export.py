@@ -16,7 +16,7 @@ from hazard.cube.refit import refit
 from hazard.errors import DataError
 from stats.resampling.folds import TEST, TRAIN, FoldDesign
 from stats.resampling.folds_random import random_folds
-from tests.hazard.cube.small_study import small_study
+from tests.hazard.cube.planted_predictors import small_study
 
 BLOCKED = (
     "xarray", "zarr", "rasterio", "geopandas", "shapely", "pyproj", "affine", "pandas", "pyogrio",

@@ -44,8 +44,7 @@ def test_gorkha_monsoons_do_not_depend_on_the_week(shift):
         b + dt.timedelta(days=s) for b, s in zip(bounds[1:], shift, strict=False)
     ]
     epochs = [
-        Epoch(name=str(k), start=a, end=b)
-        for k, (a, b) in enumerate(itertools.pairwise(bounds))
+        Epoch(name=str(k), start=a, end=b) for k, (a, b) in enumerate(itertools.pairwise(bounds))
     ]
     assert monsoons_since(EVENT, epochs) == (0, 1, 1, 2, 2, 3, 3, 4)
 
