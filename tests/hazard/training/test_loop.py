@@ -4,10 +4,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import nnx
 
 from hazard.errors import UserError
 from hazard.training.checkpoint import CheckpointFolder
 from hazard.training.data import device_source, epoch_order, take_batch
+from hazard.training.evaluation import predict
+from hazard.training.functional import functional
 from hazard.training.loop import train
 from hazard.training.objective import LossTerm
 from hazard.training.optimiser import OptimiserConfig
@@ -62,11 +65,13 @@ def test_stopping_restores_the_best_epoch():
     assert len(values) < 30
     best = result.best_epochs[0][0]
     assert best == int(np.argmin(values)) == len(values) - 3
-    again = train(
-        small, [log_loss_stage(epochs=1, optimiser=OptimiserConfig(learning_rate=1e-30))],
-        SOURCE, OTHER, initial=result.variables,
-    )  # fmt: skip
-    assert again.history[0].validation[0] == pytest.approx(values[best], abs=2e-2)
+    apply = functional(small(nnx.Rngs(0)))
+    parts = predict(apply, result.variables, OTHER, batch_size=24, outputs=["logit"])
+    logit = np.concatenate([outputs["logit"][0] for _, outputs in parts]).astype(np.float64)
+    presence = planted(24, seed=1)["presence"]
+    found = np.mean(np.logaddexp(0.0, logit) - presence * logit)
+    assert found == pytest.approx(values[best], abs=1e-5)
+    assert abs(found - values[-1]) > 1e-3, "the last epoch would have passed too"
 
 
 def test_a_member_stops_as_if_it_were_alone():
@@ -87,7 +92,7 @@ def test_stopping_without_validation_is_refused():
 
 def test_a_plateau_lowers_the_rate():
     stage = log_loss_stage(
-        epochs=4, plateau_patience=1, plateau_factor=1e-6, plateau_floor=0.0,
+        epochs=4, plateau_patience=1, plateau_factor=1e-6, plateau_floor=0.0, least_gain=100.0,
         optimiser=OptimiserConfig(learning_rate=1.0, clip_norm=None), restore_best=False,
     )  # fmt: skip
     values = [e.validation[0] for e in train(small, [stage], SOURCE, OTHER).history]
