@@ -255,7 +255,7 @@ class FitConfig(Section):
         SchemeConfig(design="spatial_blocks"),
         SchemeConfig(design="forward_chaining", folds=2, take="last", members=3),
         SchemeConfig(design="leave_one_epoch_out", folds=2, take="last"),
-        SchemeConfig(design="space_time_blocks", folds=2, take="spread"),
+        SchemeConfig(design="space_time_blocks", folds=2, take="last"),
     )
     """schemes of held-out data; a scheme that cannot run is a row with the reason"""
     networks: tuple[Network, ...] = ("default",)

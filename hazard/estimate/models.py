@@ -54,7 +54,7 @@ def model_records(config: FitConfig, plan: Plan, *, rain: bool) -> tuple[ModelRe
                 title=entry.title + (", without past records" if other != entry.name else ""),
                 past_records=other == entry.name and other not in ("zero", "climatology"),
                 probability="Laplace-smoothed" if smoothed else "proper",
-                members=dict.fromkeys(_members(name, plan), 1),
+                members=dict.fromkeys(_members(other, plan), 1),
             )
         )  # fmt: skip
     if config.climatological_rain and rain:

@@ -11,8 +11,8 @@ from hazard.cube.run import dry_run_lines
 from hazard.cube.sources import use_world
 from hazard.cube.world_plan import world_grids
 
-# Measured on two cores with the default settings (docs/fit.md): one member sees one cell in one
-# epoch once in training, both lattices counted, and one baseline fits one cell-epoch.
+# From the log of `python -m hazard.fit configs/gorkha.yaml` on two busy cores: one member sees one
+# cell in one epoch once in training, both lattices counted; one baseline fits one cell-epoch.
 NETWORK_SECONDS_PER_CELL_EPOCH = 3.5e-5
 BASELINE_SECONDS_PER_CELL_EPOCH = 1.0e-5
 COMPILE_SECONDS = 15.0
