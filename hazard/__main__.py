@@ -1,4 +1,4 @@
-"""``python -m hazard``: build a cube, check a configuration, print the schema, look at a run."""
+"""``python -m hazard``: fit a study, build a cube, check a configuration, print the schema, look at a run."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from hazard.cube.__main__ import main as cube_main
+from hazard.fit.__main__ import main as fit_main
 from stats.command.frame import (
     DebugOption,
     LogJsonOption,
@@ -18,6 +19,7 @@ from stats.command.frame import (
 )
 
 app = command_app("Spatiotemporal landslide hazard.", no_args_is_help=True)
+command(app, name="fit", help="Run the main job on a study (as python -m hazard.fit).")(fit_main)
 command(app, name="cube", help="Build the data cube of a study (as python -m hazard.cube).")(
     cube_main
 )
