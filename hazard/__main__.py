@@ -1,4 +1,4 @@
-"""``python -m hazard``: fit a study, build a cube, check a configuration, print the schema, look at a run."""
+"""``python -m hazard``: fit a study, build a cube, check a configuration, look at a run."""
 
 from __future__ import annotations
 
