@@ -23,7 +23,19 @@ def steps(pytest_arguments: list[str]) -> list[tuple[str, list[str]]]:
             "docs",
             [*python, "sphinx", "-b", "html", "-W", "--keep-going", "-q", "docs", "docs/_build"],
         ),
-        ("tests", [*python, "pytest", "-q", "--durations=15", *pytest_arguments]),
+        # Two workers; a file stays on one, since its modules share studies that take long to make.
+        (
+            "tests",
+            [
+                *python,
+                "pytest",
+                "-q",
+                "-n2",
+                "--dist=loadfile",
+                "--durations=15",
+                *pytest_arguments,
+            ],
+        ),
     ]
 
 

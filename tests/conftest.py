@@ -5,8 +5,13 @@ from pathlib import Path
 
 import matplotlib
 import pytest
+from hypothesis import settings
 
 matplotlib.use("Agg")
+
+# A first call compiles, and other work shares the cores: no test judges by the clock.
+settings.register_profile("no_clock", deadline=None)
+settings.load_profile("no_clock")
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -67,8 +67,11 @@ def main(
 
             typer.echo("\n".join(fit_lines(checked, run)))
             return
+        from hazard.fit.docs_folder import require_docs
         from hazard.training.platform import set_cpu_flags
 
+        if publish:
+            require_docs()
         flags = set_cpu_flags()
         from hazard.fit.run import fit_run
 

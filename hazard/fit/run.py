@@ -24,9 +24,10 @@ from hazard.archive.records import to_json
 from hazard.config.schema import HazardConfig
 from hazard.cube.layout import open_cube
 from hazard.cube.run import run_cube
-from hazard.errors import DataError, UsageError
+from hazard.errors import DataError
 from hazard.estimate.run import Estimates, estimate_run
 from hazard.evaluate.run import evaluate_run
+from hazard.fit.docs_folder import require_docs
 from hazard.fit.machine import describe_machine
 from hazard.geo.beside import write_beside
 from hazard.predict.write import write_maps
@@ -34,8 +35,6 @@ from hazard.report.run import STEPS, write_report
 from hazard.report.run import publish as publish_report
 from stats.command.frame import Session
 from stats.command.run_lock import run_lock
-
-DOCS = Path("docs")
 
 
 def fit_run(
@@ -64,11 +63,7 @@ def fit_run(
         UserError: another process works in the run folder.
         UsageError: to be published, and there is no docs/ here.
     """
-    if publish and not DOCS.is_dir():
-        raise UsageError(
-            f"--publish: found no folder {DOCS}/ in {Path.cwd()}; expected to be in the project's "
-            "own folder"
-        )
+    docs = require_docs() if publish else None
     seconds: dict[str, float] = {}
     started = dt.datetime.now(dt.UTC)
 
@@ -95,8 +90,8 @@ def fit_run(
         _write_records(config, run, found, seconds, started, overrides, xla_flags)
         with part("report"), session.reporter.task("report", STEPS) as advance:
             page = write_report(run, config, advance)
-        if publish:
-            session.log.info(f"published: {publish_report(run, DOCS, name=config.name)}")
+        if docs is not None:
+            session.log.info(f"published: {publish_report(run, docs, name=config.name)}")
         _write_records(config, run, found, seconds, started, overrides, xla_flags)
         session.log.info(f"report: {page}")
         session.log.info(
