@@ -1,7 +1,7 @@
 """Embedded worlds over seeds: the table of observed against simulated statistics, time, memory.
 
 python -m benchmarks.world --seeds 10
-python -m benchmarks.world --seeds 1 --pixels-per-cell 32 --build /tmp/world
+python -m benchmarks.world --seeds 1 --pixels-per-cell 32 --build runs/world
 """
 
 from __future__ import annotations
