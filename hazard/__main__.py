@@ -10,9 +10,11 @@ import typer
 from hazard.cube.__main__ import main as cube_main
 from hazard.fit.__main__ import main as fit_main
 from stats.command.frame import (
+    ConfigArgument,
     DebugOption,
     LogJsonOption,
     QuietOption,
+    SetOption,
     command,
     command_app,
     session,
@@ -24,16 +26,11 @@ command(app, name="cube", help="Build the data cube of a study (as python -m haz
     cube_main
 )
 
-Overrides = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="A.B=C", help="Replace one setting; may be repeated."),
-]
-
 
 @command(app, name="validate")
 def validate(
-    config: Annotated[Path, typer.Argument(help="YAML file of the study.", show_default=False)],
-    overrides: Overrides = None,
+    config: ConfigArgument,
+    overrides: SetOption = None,
     debug: DebugOption = False,
     quiet: QuietOption = False,
     log_json: LogJsonOption = False,

@@ -206,7 +206,7 @@ def _independent(exog: FloatArray) -> BoolArray:
 
 def _fit_presence(exog: FloatArray, present: BoolArray) -> tuple[FloatArray, str]:
     import statsmodels.api as sm
-    from statsmodels.tools.sm_exceptions import PerfectSeparationError
+    from statsmodels.tools.sm_exceptions import ConvergenceWarning, PerfectSeparationError
 
     outcome = present.astype(np.float64)
     model = sm.GLM(outcome, exog, family=sm.families.Binomial())
@@ -230,7 +230,7 @@ def _fit_presence(exog: FloatArray, present: BoolArray) -> tuple[FloatArray, str
     alpha[0] = 0.0
     with warnings.catch_warnings():
         # A line search may end early at a perfect fit: the gradient below decides, not its flag.
-        warnings.simplefilter("ignore")
+        warnings.simplefilter("ignore", ConvergenceWarning)
         ridge = model.fit_regularized(alpha=alpha, L1_wt=0.0)
     parameters = np.asarray(ridge.params, dtype=np.float64)
     gradient = exog.T @ (outcome - expit(exog @ parameters)) / outcome.size - alpha * parameters

@@ -8,9 +8,13 @@ from typing import Annotated
 import typer
 
 from stats.command.frame import (
+    ConfigArgument,
     DebugOption,
+    DryRunOption,
     LogJsonOption,
+    OutOption,
     QuietOption,
+    SetOption,
     command,
     command_app,
     session,
@@ -28,18 +32,10 @@ app = command_app(HELP)
 
 @command(app, help=HELP)
 def main(
-    config: Annotated[Path, typer.Argument(help="YAML file of the study.", show_default=False)],
-    out: Annotated[
-        Path | None, typer.Option("--out", help="Run folder; default runs/NAME.")
-    ] = None,
-    overrides: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="A.B=C", help="Replace one setting; may be repeated."),
-    ] = None,
-    dry_run: Annotated[
-        bool,
-        typer.Option("--dry-run", help="Say what would be done, and its cost; write nothing."),
-    ] = False,
+    config: ConfigArgument,
+    out: OutOption = None,
+    overrides: SetOption = None,
+    dry_run: DryRunOption = False,
     export: Annotated[
         Path | None,
         typer.Option("--export", metavar="FILE.npz", help="Also write standardised batches."),

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from stats.command.frame import (
+    ConfigArgument,
     DebugOption,
+    DryRunOption,
     LogJsonOption,
+    OutOption,
     QuietOption,
+    SetOption,
     command,
     command_app,
     session,
@@ -29,22 +32,14 @@ app = command_app(HELP)
 
 @command(app, help=HELP)
 def main(
-    config: Annotated[Path, typer.Argument(help="YAML file of the study.", show_default=False)],
-    out: Annotated[
-        Path | None, typer.Option("--out", help="Run folder; default runs/NAME.")
-    ] = None,
-    overrides: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="A.B=C", help="Replace one setting; may be repeated."),
-    ] = None,
+    config: ConfigArgument,
+    out: OutOption = None,
+    overrides: SetOption = None,
     resume: Annotated[
         bool,
         typer.Option("--resume", help="Keep finished fits whose settings and data are the same."),
     ] = False,
-    dry_run: Annotated[
-        bool,
-        typer.Option("--dry-run", help="Say what would be done, and its cost; write nothing."),
-    ] = False,
+    dry_run: DryRunOption = False,
     publish: Annotated[
         bool,
         typer.Option("--publish", help="Also put the report's pages under docs/reports/NAME."),

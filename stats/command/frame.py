@@ -12,6 +12,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -30,6 +31,16 @@ EXIT_CODES_HELP = (
 
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show the full traceback of an error.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")]
+ConfigArgument = Annotated[Path, typer.Argument(help="YAML file of the study.", show_default=False)]
+OutOption = Annotated[Path | None, typer.Option("--out", help="Run folder; default runs/NAME.")]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="A.B=C", help="Replace one setting; may be repeated."),
+]
+DryRunOption = Annotated[
+    bool,
+    typer.Option("--dry-run", help="Say what would be done, and its cost; write nothing."),
+]
 LogJsonOption = Annotated[
     bool,
     typer.Option("--log-json", help="Write messages as JSON lines to stderr."),
