@@ -41,6 +41,16 @@ class DensityRasterTarget(Section):
     """ready raster"""
     file: Path
     """raster in percent of the cell; nodata marks cells that were not mapped"""
+    bands: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)] | None = None
+    """numbers of the bands of the epochs, from 1; absent: the file has one band per epoch. Bands
+    that are not named are not read"""
+
+    @model_validator(mode="after")
+    def _each_band_once(self) -> DensityRasterTarget:
+        bands = self.bands or ()
+        if twice := sorted({band for band in bands if bands.count(band) > 1}):
+            raise ValueError(f"found band {twice[0]} twice; expected one band per epoch")
+        return self
 
 
 class CumulativeTarget(Section):

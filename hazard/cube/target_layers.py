@@ -121,9 +121,11 @@ def _from_raster(target: DensityRasterTarget, epochs: Sequence[Epoch], grid: Gri
 
     info = read_info(target.file)
     whole = info.grid.same_as(grid)
-    series = series_from_raster(target.file, epochs, None if whole else grid)
+    series = series_from_raster(target.file, epochs, None if whole else grid, bands=target.bands)
     # A cropped grid lies on the file's own lattice: its cells are copied, not averaged.
     notes = series.notes if whole else ("density as in the file, cropped to the extent",)
+    if target.bands is not None:
+        notes += (f"bands {', '.join(map(str, target.bands))} of {info.count}",)
     source = LayerSource(
         file=str(target.file),
         sha256=file_sha256(target.file),

@@ -44,7 +44,7 @@ def series_from_raster(
         raise DataError(
             path,
             found=f"{info.count} bands",
-            expected=f"one per epoch ({len(epochs)}), or `bands` to choose them",
+            expected=f"one per epoch ({len(epochs)}), or target.bands to choose them",
         )
     chosen = list(range(1, info.count + 1)) if bands is None else list(bands)
     if len(chosen) != len(epochs):

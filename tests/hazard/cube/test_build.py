@@ -222,6 +222,23 @@ def test_extent_crops_the_grid_and_nothing_else(folder, cube, tmp_path):
     )
 
 
+def test_chosen_bands_are_the_epochs_and_the_others_are_not_read(folder, tmp_path):
+    # The third band is damaged: what is not named must not be looked at.
+    values = small.density()
+    values[2] = 500.0
+    small.write_density(tmp_path / "density.tif", values)
+    epochs = json.dumps([{k: str(v) for k, v in epoch.items()} for epoch in small.EPOCHS[:2]])
+    settings = (f"study.epochs={epochs}", f"target.file={tmp_path / 'density.tif'}")
+    result = build(folder / "study.yaml", tmp_path / "run", *settings, "target.bands=[2, 1]")
+    cube = open_cube(result.path)
+    np.testing.assert_array_equal(cube.root["area_density"].values, small.density()[[1, 0]])
+    notes = next(i["notes"] for i in cube.inputs if i["layer"] == "area_density")
+    assert "bands 2, 1 of 3" in notes
+    for bands, problem in (("[1, 4]", "band 4"), ("null", "target.bands to choose")):
+        with pytest.raises(DataError, match=problem):
+            build(folder / "study.yaml", tmp_path / "no", *settings, f"target.bands={bands}")
+
+
 def test_memory_setting_refuses_a_lattice_that_does_not_fit(folder, tmp_path):
     with pytest.raises(DataError, match=r"cube\.memory_gib"):
         build(folder / "study.yaml", tmp_path / "run", "cube.memory_gib=0.01")
