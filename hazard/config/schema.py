@@ -141,12 +141,11 @@ class HazardConfig(Section):
                     f"found {len(target.observed)} target.observed for {n_epochs} epochs; "
                     "expected one (or null) per epoch"
                 )
-        if target.kind == "density_raster" and target.bands is not None:
-            if len(target.bands) != n_epochs:
-                raise ValueError(
-                    f"found {len(target.bands)} target.bands for {n_epochs} epochs; "
-                    "expected one per epoch"
-                )
+        bands = target.bands if target.kind == "density_raster" else None
+        if bands is not None and len(bands) != n_epochs:
+            raise ValueError(
+                f"found {len(bands)} target.bands for {n_epochs} epochs; expected one per epoch"
+            )
         if target.kind != "density_raster" and study.grid is None:
             raise ValueError(
                 f"missing study.grid; expected with a target of kind {target.kind!r}, "
