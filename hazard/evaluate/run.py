@@ -18,6 +18,7 @@ from hazard.archive.predictions import LABEL, Predictions, open_predictions
 from hazard.archive.records import SchemeRecord
 from hazard.errors import DataError
 from hazard.evaluate.cases import Array, Cases, read_model
+from hazard.evaluate.leakage import leak_rows
 from hazard.evaluate.optimism import optimism_rows
 from hazard.evaluate.resample import BlockTable, block_table
 from hazard.evaluate.residuals import MORAN_COLUMNS, moran_rows, on_lattice, residual_percent
@@ -138,7 +139,9 @@ def evaluate_predictions(
     with reporter.task("compare forecasts", 3) as advance:
         tables.rows += comparison_rows(study.board)
         advance(1)
-        tables.rows += optimism_rows(study.board, study.table, partial(read_model, predictions))
+        read = partial(read_model, predictions)
+        tables.rows += optimism_rows(study.board, study.table, read)
+        tables.rows += leak_rows(study.board, read, partial(_presence_and_density, study))
         tables.rows += not_run_rows(study.board)
         advance(1)
         _write(study, folder, tables, start)
@@ -238,6 +241,18 @@ def _epoch_scores(
                 cases, block, study.table, side=side, cell_km=study.cell_km, shape=study.shape
             )
     return found
+
+
+def _presence_and_density(study: _Study, cases: Cases) -> Scores:
+    """Scores of any increase and of its density, as they are compared between schemes."""
+    block = study.table.block[cases.cell]
+    return presence_scores(
+        cases.probability, cases.present(0.0), block, study.table, threshold_percent=0.0,
+        mapping_unit_km=study.cell_km, corp=False,
+    ) | density_scores(
+        cases, block, study.table, study.settings, cell_area_km2=study.cell_area_km2,
+        cell_km=study.cell_km,
+    )  # fmt: skip
 
 
 def _fold_rows(
