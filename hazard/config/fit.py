@@ -14,6 +14,9 @@ Scheme = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
 # `same_epoch_blocks` and `published_split` are made by the fit, not stored with the cube.
 SAME_EPOCH, PUBLISHED_SPLIT = "same_epoch_blocks", "published_split"
+# Neighbourhoods [cells] of the past records that the baselines read; chosen as the settings of the
+# trees were (`hazard.baselines.boosting.BoostingSettings`).
+BASELINE_PAST_WINDOWS = (3, 5, 7, 9, 13, 21, 31)
 
 Baseline = Literal[
     "zero",
@@ -49,8 +52,8 @@ class NetworkConfig(Section):
     """The default network. An input without bands in the cube is left out by itself."""
 
     past_windows: tuple[Annotated[int, Field(ge=3)], ...] = (3, 5, 9)
-    """sides of the neighbourhoods of what earlier epochs showed [cells, odd]; baselines read the
-    same"""
+    """sides of the neighbourhoods of what earlier epochs showed [cells, odd]; baselines read
+    those of fit.baseline_past_windows"""
     past_per_year: bool = False
     """past densities per year instead of per epoch (baselines: per epoch always)"""
     leave_out: tuple[str, ...] = ("days_since_event", "past_epochs")
@@ -274,6 +277,9 @@ class FitConfig(Section):
         "lightgbm_without_past",
     )
     """forecasters to compare with"""
+    baseline_past_windows: tuple[Annotated[int, Field(ge=3)], ...] = BASELINE_PAST_WINDOWS
+    """sides of the neighbourhoods of what earlier epochs showed, for the baselines [cells, odd];
+    those wider than the study are left out"""
     references: ReferenceConfig = ReferenceConfig()
     """the published networks"""
     final: FinalConfig | None = FinalConfig()
@@ -288,6 +294,15 @@ class FitConfig(Section):
     """maps"""
     report: ReportConfig = ReportConfig()
     """report"""
+
+    @model_validator(mode="after")
+    def _windows_are_odd(self) -> FitConfig:
+        windows = self.baseline_past_windows
+        if any(w % 2 == 0 for w in windows) or list(windows) != sorted(set(windows)):
+            raise ValueError(
+                f"found baseline_past_windows {list(windows)}; expected odd sides, rising"
+            )
+        return self
 
     @model_validator(mode="after")
     def _schemes_differ(self) -> FitConfig:

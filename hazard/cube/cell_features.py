@@ -292,6 +292,20 @@ def with_past(
     )
 
 
+def windows_within(windows: Sequence[int], shape: tuple[int, int]) -> tuple[int, ...]:
+    """Those neighbourhoods that are no wider than the grid, but always the narrowest.
+
+    Args:
+        windows: sides [cells, odd], rising.
+        shape: (rows, columns) of the grid.
+
+    Example:
+        >>> windows_within((3, 9, 21), (16, 20)), windows_within((5, 9), (4, 4))
+        ((3, 9), (5,))
+    """
+    return tuple(w for w in windows if w <= min(shape)) or tuple(windows[:1])
+
+
 def _tenth(share: float) -> Callable[[FloatArray], FloatArray]:
     return lambda pixels: np.quantile(pixels, share, axis=-1)
 

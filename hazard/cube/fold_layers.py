@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from hazard.config.schema import HazardConfig
+from hazard.cube.cell_features import windows_within
 from hazard.cube.patch_audit import audit_design, require_clean
 from hazard.cube.patches import patch_index
 from hazard.cube.splits import cell_centres, make_designs, write_folds
@@ -43,10 +44,15 @@ def write_fold_layers(
         epoch_names=[epoch.name for epoch in config.study.epochs],
     )  # fmt: skip
     x, y = cell_centres(grid)
+    fit = config.fit
+    # The widest past that any forecaster is given: what is withheld from it is counted.
+    past = (*fit.network.past_windows, *windows_within(fit.baseline_past_windows, mask.shape))
     audits = {}
     facts = PartFacts()
     for name, design in designs.items():
-        findings = audit_design(design, x=x, y=y, index=index)
+        findings = audit_design(
+            design, x=x, y=y, index=index, past_reach_cells=max(past, default=1) // 2
+        )
         require_clean(findings, design)
         audits[name] = findings
         n_warnings = sum(finding.severity == "warning" for finding in findings)

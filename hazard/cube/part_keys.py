@@ -63,7 +63,14 @@ def part_keys(config: HazardConfig, grids: StudyGrids, hashes: dict[str, str]) -
         "flow": key(terrain, "flow"),
         "layers": key(terrain, values["layers"]),
         "triggers": key(target, values["shaking"], values["rain"], values["terrain"]),
-        "folds": key(target, values["cube"]["folds"], values["cube"]["patches"], values["seed"]),
+        "folds": key(
+            target,
+            values["cube"]["folds"],
+            values["cube"]["patches"],
+            values["seed"],
+            # The audit looks as far as the past records of any forecaster do.
+            [values["fit"]["network"]["past_windows"], values["fit"]["baseline_past_windows"]],
+        ),
     }
 
 

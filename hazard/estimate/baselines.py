@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from hazard.baselines.registry import baseline
-from hazard.cube.cell_features import CellFeatures, CellTargets, with_past
+from hazard.cube.cell_features import CellFeatures, CellTargets, windows_within, with_past
 from hazard.estimate.members import MemberForecasts
 from hazard.forecast import Forecast
 from stats.resampling.folds import TRAIN, UNUSED
@@ -41,8 +41,9 @@ class BaselineFitter:
     def __init__(
         self, features: CellFeatures, targets: CellTargets, *, windows: tuple[int, ...]
     ) -> None:
-        """Make ready for the folds of a study."""
-        self.features, self.targets, self.windows = features, targets, windows
+        """Make ready for the folds of a study; windows wider than its grid are left out."""
+        self.features, self.targets = features, targets
+        self.windows = windows_within(windows, features.shape)
         self._with_past: tuple[bytes, CellFeatures] | None = None
         self._lock = threading.Lock()
 

@@ -41,7 +41,7 @@ from stats.resampling.folds import TRAIN, VALIDATION
 
 Array = np.ndarray[Any, np.dtype[Any]]
 # Raised when the meaning of a stored fit changes.
-FIT_VERSION = 1
+FIT_VERSION = 2
 THREADED, THREADS = "lightgbm", 2
 
 
@@ -186,7 +186,7 @@ class _Work:
             data_hash=arrays_hash(base.arrays()),
             networks=NetworkFitter(base, fit.network, fit.training),
             baselines=BaselineFitter(
-                features, targets_of_cube(cube), windows=fit.network.past_windows
+                features, targets_of_cube(cube), windows=fit.baseline_past_windows
             ),
             references=ReferenceFitter(fit.references),
             seasons=tuple(epoch.season for epoch in cube.epochs),
@@ -209,6 +209,8 @@ class _Work:
         if model.kind == "network":
             own |= {"network": fit.network.model_dump(), "training": fit.training.model_dump()}
             own["training"].pop("save_every_s")
+        elif model.kind == "baseline":
+            own |= {"windows": self.baselines.windows}
         elif model.kind == "reference":
             own |= {"references": fit.references.model_dump()}
         return content_key(

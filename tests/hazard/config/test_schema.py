@@ -79,6 +79,7 @@ def test_all_problems_are_told_at_once():
         ("study.epochs.1.name=coseismic 2015", "expected distinct names"),
         ("layers.0.values=classes", "expected 'nearest'"),
         ("target=null", "missing target"),
+        ("fit.baseline_past_windows=[3, 6]", "expected odd sides, rising"),
         ("cube.patches={cells: 4, shift_cells: 4}", "expected a smaller shift"),
         ("name=a/b", "expected to match pattern"),
     ],

@@ -53,6 +53,20 @@ def test_target_is_the_raster_and_unmapped_cells_have_no_value(cube):
     assert cube.root["presence"].dtype == np.int8
 
 
+def test_the_audit_looks_as_far_as_the_widest_past_of_any_forecaster(folder, tmp_path):
+    def withheld(name, *overrides):
+        blocks = "cube.folds=[{design: spatial_blocks, folds: 2, block_km: 3, buffer_km: 0}]"
+        run = build(
+            folder / "study.yaml", tmp_path / name, blocks, "fit.network.past_windows=[3]",
+            *overrides,
+        )  # fmt: skip
+        found = json.loads(open_cube(run.path).folds["role_spatial_blocks"].attrs["audit"])
+        kind = "held-out target in the past of train inputs, withheld"
+        return sum(f["count"] for f in found if f["kind"] == kind)
+
+    assert 0 < withheld("near", "fit.baseline_past_windows=[3]") < withheld("far")
+
+
 def test_epoch_table_counts_cells_positives_and_area(result):
     planted = small.density()
     for index, row in enumerate(result.summary.epochs):

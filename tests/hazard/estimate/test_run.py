@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from hazard.archive.predictions import open_predictions
+from hazard.baselines.contract import PAST_WINDOWS
 from hazard.config.fit import CeilingConfig, ReferenceConfig, SchemeConfig
 from hazard.estimate import networks
 from hazard.estimate.run import estimate_run
@@ -93,6 +94,18 @@ def test_climatological_rain_is_a_model_of_its_own(run):
     b = predictions.field("probability", "forward_chaining", record.name)
     assert np.array_equal(np.isfinite(a), np.isfinite(b))
     assert not np.array_equal(a, b, equal_nan=True)
+
+
+def test_baselines_read_their_own_neighbourhoods_and_not_those_of_the_network(run):
+    folder, cube, *_ = run
+    assert CONFIG.fit.network.past_windows == (3,)
+    for scheme in ("forward_chaining", "same_epoch_blocks"):
+        record = json.loads(
+            (folder / "models" / scheme / "fold_0" / "lightgbm" / "model.json").read_text()
+        )
+        sides = {n.split("_")[-1] for n in record["features"] if n.startswith("past_mean_")}
+        assert sides == {f"{w}x{w}" for w in PAST_WINDOWS if w <= min(cube.grid.shape)}
+        assert len(sides) > 1
 
 
 def test_cards_and_records_tell_what_was_fitted(run):
