@@ -6,6 +6,7 @@ import json
 from collections import defaultdict
 from typing import Any
 
+from hazard.report.leak_comparison import leak_comparison
 from hazard.report.page import Page, absent, sentence
 from hazard.report.source import Source
 from stats.command.pages import heading, note, table
@@ -38,12 +39,13 @@ def leaks_page(source: Source) -> Page:
         rows += _finding_rows(design, findings)
     parts = [
         note(
-            "No leak: in no design do training and test share what the design promises to separate."
+            "No leak: in no stored design do training and test share what it promises to separate."
             if n_leaks == 0
             else f"{n_leaks} leaks: scores of the designs concerned must not be trusted.",
             kind="tip" if n_leaks == 0 else "danger",
         ),
         *_published(source),
+        *leak_comparison(source),
         heading("Designs", 2),
         table(
             ["design", "unit held out", "folds", "separates", "buffer [km]"],
@@ -53,8 +55,9 @@ def leaks_page(source: Source) -> Page:
         sentence(
             "*leak*: breaks what any honest test needs, or what the design promised. *warning*: "
             "inputs of training and test overlap although the design promises nothing about "
-            "place. *expected*: shared by the design's own definition. Counts are test "
-            "cell-epochs, summed over the folds."
+            "place. *expected*: shared by the design's own definition, or withheld from the "
+            "inputs. Counts are summed over the folds: test cell-epochs; where the past of inputs "
+            "is concerned, cell-epochs that see less than was observed; patches in an epoch."
         ),
         table(["design", "shared", "severity", "folds", "cell-epochs", "example"], rows)
         if rows
@@ -63,9 +66,11 @@ def leaks_page(source: Source) -> Page:
         *_standardisation(source),
     ]
     found = "no leak" if n_leaks == 0 else f"{n_leaks} leaks"
+    if any(record.leaks for record in source.schemes.values()):
+        found += "; the leaking published split beside honest ones"
     return Page(
         name="leaks", title=title, parts=parts,
-        summary=f"{len(designs)} designs audited, {found} found.",
+        summary=f"{len(designs)} designs audited: {found}.",
     )  # fmt: skip
 
 

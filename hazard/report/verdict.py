@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hazard.report.evaluation import CEILING, MEAN
+from hazard.report.leak_comparison import leak_lines
 from hazard.report.page import absent
 from hazard.report.score_names import HEADLINE, RANKING, TOTALS, ScoreColumn, interval_text
 from hazard.report.scoreboard import (
@@ -100,6 +101,7 @@ def verdict_parts(source: Source) -> list[str]:
     lines += _ceiling_lines(source, scores, subject)
     lines += _total_lines(source, scores, subject)
     lines += _optimism_lines(board, subject)
+    lines += leak_lines(source)
     lines += _reach_lines(source, scores)
     return ["\n".join(f"- {escape(line)}" for line in lines) + "\n"]
 

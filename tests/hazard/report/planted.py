@@ -73,8 +73,24 @@ def fields_of(cube, model, skills, rng):
     return values
 
 
-def write_run(folder, *, skills=GOOD, seed=3, evaluate=True, records=True):
-    """Cube, predictions, tables and records of a study, as the commands write them."""
+LEAKING_SCHEMES = (
+    SchemeRecord(name="published_split", title="published split (shares every cell)", design="",
+                 unit="lattice of patches", in_sample=True, leaks=True),
+    *SCHEMES[1:3],
+)  # fmt: skip
+LEAKING_MODELS = (
+    ModelRecord(name="reference", title="published network", kind="reference"),
+    *MODELS[1:3],
+)
+
+
+def write_run(
+    folder, *, skills=GOOD, seed=3, evaluate=True, records=True, schemes=SCHEMES, models=MODELS
+):
+    """Cube, predictions, tables and records of a study, as the commands write them.
+
+    `skills` may name a model, or a (scheme, model).
+    """
     cube = write_small_cube(folder)
     rng = np.random.default_rng(seed)
     observed = np.asarray(cube.root["observed"].values, bool)
@@ -87,19 +103,24 @@ def write_run(folder, *, skills=GOOD, seed=3, evaluate=True, records=True):
         ),
         "same_epoch_blocks": np.broadcast_to(blocks, observed.shape),
         "final": np.zeros(observed.shape, int),
+        "published_split": np.zeros(observed.shape, int),
     }
     header = Header(
-        schemes=SCHEMES, models=MODELS, not_run=NOT_RUN, levels_percent=(0.0, 0.5), members=2,
+        schemes=schemes, models=models, not_run=NOT_RUN, levels_percent=(0.0, 0.5), members=2,
         folds=2,
     )  # fmt: skip
     with predictions_writer(folder / "predictions.zarr", cube, header) as writer:
-        for scheme in SCHEMES:
+        for scheme in schemes:
             fold = np.where(observed | (scheme.name == "final"), fold_of[scheme.name], -1)
             writer.fold(scheme.name, fold)
-            for model in MODELS:
+            for model in models:
                 if scheme.name == "same_epoch_blocks" and model.name != "lightgbm":
                     continue
+                if scheme.leaks and model.kind != "reference":
+                    continue
                 more = {"lightgbm": 3.0} if scheme.name == "same_epoch_blocks" else skills
+                more = {**more, model.name: more.get((scheme.name, model.name),
+                                                     more.get(model.name, 0.0))}  # fmt: skip
                 values = fields_of(cube, model.name, more, rng)
                 for array in values.values():
                     array[fold < 0] = np.nan
