@@ -277,8 +277,9 @@ def _draw_panel(figure: Any, ax: Any, bar_axes: Any, panel: MapPanel) -> None:
         colours = colormaps[panel.colour_map or _COLOUR_MAPS[panel.kind]]
         if panel.kind == "log":
             norm = LogNorm(low, high)
-            # Without its palest eighth, which would pass for zero.
-            colours = ListedColormap(colours(np.linspace(0.125, 1.0, 256)))
+            # Without its palest eighth, which would pass for zero, and its near-black end, in which
+            # the highest values could not be told apart.
+            colours = ListedColormap(colours(np.linspace(0.125, 0.9, 256)))
             colours = colours.with_extremes(under=ZERO_COLOUR)
             # A logarithm of zero would count as "no value"; just below the scale it does not.
             # A hair above the limit: its logarithm may round to below that of the limit.
@@ -309,7 +310,9 @@ def _draw_panel(figure: Any, ax: Any, bar_axes: Any, panel: MapPanel) -> None:
         bar.ax.yaxis.set_minor_formatter(NullFormatter())
         if norm.vmax < 100 * norm.vmin:
             # Whole decades alone would leave one label, or none.
-            bar.ax.yaxis.set_major_locator(LogLocator(base=10, subs=(1.0, 2.0, 5.0)))
+            narrow = norm.vmax < 8 * norm.vmin
+            subs = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0) if narrow else (1.0, 2.0, 5.0)
+            bar.ax.yaxis.set_major_locator(LogLocator(base=10, subs=subs))
         bar.ax.text(0.5, -0.075, "0", fontsize=7, ha="center", va="top", transform=bar.ax.transAxes)
     if panel.kind in ("sequential", "diverging"):
         power = _small_power(norm.vmin, norm.vmax)
@@ -359,8 +362,9 @@ def _draw_north_arrow(ax: Any) -> None:
     from matplotlib import patheffects
 
     halo = [patheffects.withStroke(linewidth=3, foreground="white")]
+    # The arrow has a halo of its own: that of the letter does not reach it.
+    arrow = {"arrowstyle": "-|>", "color": "black", "path_effects": halo}
     ax.annotate(
         "N", xy=(0.95, 0.96), xytext=(0.95, 0.82), xycoords="axes fraction", fontsize=9,
-        ha="center", va="center", arrowprops={"arrowstyle": "-|>", "color": "black"},
-        path_effects=halo,
+        ha="center", va="center", arrowprops=arrow, path_effects=halo,
     )  # fmt: skip

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from stats.command.plots_page import patch_handle, plot_page, styles_of
+from stats.command.plots_page import number_text, patch_handle, plot_page, styles_of
 
 FloatArray = np.ndarray[Any, np.dtype[np.floating[Any]]]
 OBSERVED_COLOUR = "#4d4d4d"
@@ -62,6 +62,13 @@ def draw_totals(
         panel_width=max(6.0, 1.15 * len(groups)), panel_height=3.2, south=0.75, north=0.1, dpi=dpi,
     ) as (ax,):  # fmt: skip
         ax.bar(at, np.nan_to_num(observed), width=0.8, color="#bdbdbd", edgecolor="none")
+        for place, total in zip(at, observed, strict=True):
+            # A bar beside an absurd forecast may be too low to be seen.
+            text = f"observed {number_text(float(total))}" if np.isfinite(total) else "not observed"
+            ax.annotate(
+                text, (place, 0.99), xycoords=("data", "axes fraction"), fontsize=7, ha="center",
+                va="top", color=OBSERVED_COLOUR,
+            )  # fmt: skip
         for index, (name, values) in enumerate(predicted.items()):
             style = styles[name]
             shift = at + 0.7 * ((index + 0.5) / len(predicted) - 0.5)
@@ -77,7 +84,8 @@ def draw_totals(
             ax.plot(shift, values, style.marker, color=style.colour, markersize=5)
         ax.set_xticks(at, list(groups), rotation=20 if len(groups) > 4 else 0, fontsize=8)
         ax.set_ylabel(unit, fontsize=8)
-        ax.set_ylim(bottom=0)
+        # Room for the line of observed totals at the top.
+        ax.set_ylim(0, 1.1 * ax.get_ylim()[1])
         ax.grid(visible=False, axis="x")
     return path
 

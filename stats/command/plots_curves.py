@@ -102,7 +102,9 @@ def draw_curve_pages(
     marked = kind == "reliability"
     legend = {name: line_handle(styles[name], marker=marked) for name in names}
     # One scale for all panels, so that they can be compared.
-    upper = reliability_limit([c for p in panels for c in p.curves]) if marked else 1.0
+    curves = [c for p in panels for c in p.curves]
+    upper = reliability_limit(curves) if marked else 1.0
+    top = precision_limit(curves) if kind == "precision_recall" else upper
     written = []
     for file, heading, part in pages_of(panels, path, per_page=columns * rows, title=title):
         with plot_page(
@@ -110,7 +112,7 @@ def draw_curve_pages(
             notes=notes, legend=legend, dpi=dpi,
         ) as axes:  # fmt: skip
             for index, (ax, panel) in enumerate(zip(axes, part, strict=True)):
-                _draw_panel(ax, panel, kind, styles, upper)
+                _draw_panel(ax, panel, kind, styles, (upper, top))
                 x_label, y_label = _LABELS[kind]
                 if index + columns >= len(part):
                     ax.set_xlabel(x_label, fontsize=8)
@@ -121,16 +123,14 @@ def draw_curve_pages(
 
 
 def _draw_panel(
-    ax: Any, panel: CurvePanel, kind: CurveKind, styles: dict[str, SeriesStyle], upper: float
-) -> None:
+    ax: Any, panel: CurvePanel, kind: CurveKind, styles: dict[str, SeriesStyle],
+    ends: tuple[float, float],
+) -> None:  # fmt: skip
+    upper, top = ends
     reference = {"color": "#707070", "linewidth": 0.8, "linestyle": (0, (4, 3)), "zorder": 1}
     if kind == "precision_recall":
         if panel.base_rate is not None:
             ax.axhline(panel.base_rate, **reference)
-            ax.text(
-                0.99, panel.base_rate, f"base rate {panel.base_rate:.3f}", fontsize=6.5,
-                color="#505050", ha="right", va="bottom",
-            )  # fmt: skip
     else:
         ax.plot([0, upper], [0, upper], **reference)
     for order, curve in reversed(list(enumerate(panel.curves))):
@@ -143,20 +143,29 @@ def _draw_panel(
             )  # fmt: skip
         draw_style = "steps-pre" if curve.stepped else "default"
         markers = kind == "reliability" and not curve.stepped
+        shown_x, shown_y = curve.x, curve.y
+        if kind == "precision_recall":
+            # At recall 0 there is no precision; curves are closed there by convention, at 1.
+            shown_x, shown_y = curve.x[curve.x > 0], curve.y[curve.x > 0]
         ax.plot(
-            curve.x, curve.y, color=style.colour, linestyle=style.line, linewidth=style.width,
+            shown_x, shown_y, color=style.colour, linestyle=style.line, linewidth=style.width,
             drawstyle=draw_style, zorder=above, marker=style.marker if markers else None,
             markersize=3.5,
         )  # fmt: skip
     ax.set_xlim(-0.01 * upper, 1.01 * upper)
-    ax.set_ylim(-0.01 * upper, 1.01 * upper)
+    ax.set_ylim(-0.01 * top, 1.01 * top)
     ax.set_aspect("auto")
     if kind == "reliability" and panel.base_rate is not None:
         ax.plot([panel.base_rate] * 2, [0, 0.04 * upper], color="black", linewidth=1.5)
     figures = [
         f"{curve.name} {curve.value:.3f}" for curve in panel.curves if curve.value is not None
     ]
-    lines = [line for line in (*figures, panel.note) if line]
+    rate = (
+        f"base rate {panel.base_rate:.3f}"
+        if kind == "precision_recall" and panel.base_rate is not None
+        else ""
+    )
+    lines = [line for line in (*figures, panel.note, rate) if line]
     if lines:
         at_left = kind == "reliability"
         x = 0.02 if at_left else 0.98
@@ -167,6 +176,31 @@ def _draw_panel(
             bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 1.5},
         )  # fmt: skip
     ax.set_title(panel.title, fontsize=9)
+
+
+def precision_limit(curves: Sequence[Curve]) -> float:
+    """Upper end of the precision axis: what is reached beyond a recall of 5 %, and some room.
+
+    With rare events all curves would lie on the bottom of a square of height 1; at the smallest
+    recalls precision is that of a handful of cells and jumps.
+
+    Example:
+        >>> curve = Curve(name="a", x=np.array([0.01, 0.5, 1.0]), y=np.array([1.0, 0.03, 0.01]))
+        >>> round(precision_limit([curve]), 3)
+        0.05
+    """
+    reached = [0.0]
+    for curve in curves:
+        values = np.asarray(curve.y, dtype=np.float64)[np.asarray(curve.x) >= 0.05]
+        values = values[np.isfinite(values)]
+        if values.size:
+            reached.append(float(values.max()))
+    # Half as much again leaves room for the figures in the corner.
+    wanted = 1.5 * max(reached)
+    if wanted <= 0.0 or wanted >= 0.8:
+        return 1.0
+    step = 10.0 ** np.floor(np.log10(wanted))
+    return float(round(np.ceil(wanted / step - 1e-9) * step, 12))
 
 
 def reliability_limit(curves: Sequence[Curve]) -> float:
