@@ -43,5 +43,9 @@ MEMBER_FIELDS: dict[str, tuple[str, str]] = {
 }
 """Fields on (scheme, model, member, epoch, y, x)."""
 
+FEWEST_POSITIVES = 30
+"""Below so many cells with landslides the scores of an epoch carry a note, and nothing is
+concluded from them: a handful of cells decides, and their blocks are too few to resample."""
+
 CRITERIA = ("f1", "mcc")
 """What a threshold of probability was chosen for; IoU = F1/(2 - F1) has the threshold of F1."""

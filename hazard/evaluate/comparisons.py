@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from hazard.evaluate.resample import NAN, Estimate, undefined
-from hazard.evaluate.scoring import ALL, ScoreKey, Scores, orientation
+from hazard.evaluate.scoring import ALL, FEW, ScoreKey, Scores, orientation
 from stats.case_arrays import FloatArray
 
 COMPARED = frozenset(
@@ -115,6 +115,9 @@ def mean_over_epochs(parts: Sequence[Scores]) -> Scores:
 
 def _mean(estimates: Sequence[Estimate]) -> Estimate:
     note = f"mean of {len(estimates)} epochs; blocks are resampled, epochs are not"
+    few = sum(FEW in e.note for e in estimates)
+    if few:
+        note += f"; {few} of them hold {FEW} cells with landslides"
     missing = [e for e in estimates if np.isnan(e.value)]
     n = sum(e.n for e in estimates)
     if missing:

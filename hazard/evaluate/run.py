@@ -30,6 +30,7 @@ from hazard.evaluate.scoring import (
     alarm_scores,
     density_scores,
     presence_scores,
+    with_few_noted,
 )
 from hazard.evaluate.settings import EvaluationSettings, settings_of
 from hazard.evaluate.tables import (
@@ -240,7 +241,7 @@ def _epoch_scores(
             found |= unit_scores(
                 cases, block, study.table, side=side, cell_km=study.cell_km, shape=study.shape
             )
-    return found
+    return with_few_noted(found, cases)
 
 
 def _presence_and_density(study: _Study, cases: Cases) -> Scores:

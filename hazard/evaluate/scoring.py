@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hazard.archive.names import FEWEST_POSITIVES
 from hazard.evaluate.cases import Cases
 from hazard.evaluate.resample import BlockTable, Estimate, undefined
 from hazard.evaluate.settings import EvaluationSettings
@@ -29,6 +30,7 @@ from stats.scores.point import (
 from stats.scores.quantile import hurdle_quantile_terms
 from stats.scores.ranking_by_block import areas_by_block
 
+FEW = f"fewer than {FEWEST_POSITIVES}"
 NO_CORRECTION, EPOCH_MEAN = "none", "epoch mean"
 ALL, POSITIVE = "all", "positive"
 
@@ -290,6 +292,20 @@ def _total(terms: FloatArray, block: IntArray, table: BlockTable) -> Estimate:
 
 def _defined(estimate: Estimate, reason: str) -> Estimate:
     return undefined(reason, estimate.n) if np.isnan(estimate.value) else estimate
+
+
+def with_few_noted(scores: Scores, cases: Cases) -> Scores:
+    """The same scores; those of an outcome that few cells have say so in their note."""
+    positives = {
+        level: int(cases.present(max(level, 0.0)).sum())
+        for level in {key.threshold_percent for key in scores}
+    }
+    return {
+        key: _noted(estimate, f"{FEW}: {positives[key.threshold_percent]} cells with landslides")
+        if positives[key.threshold_percent] < FEWEST_POSITIVES
+        else estimate
+        for key, estimate in scores.items()
+    }
 
 
 def _noted(estimate: Estimate, note: str) -> Estimate:

@@ -8,8 +8,8 @@ import numpy as np
 
 from hazard.report.chosen import CONSTANT, curve_models, epochs_in, left_out
 from hazard.report.page import Page, absent, sentence, shown
-from hazard.report.score_names import RANKING, ScoreColumn
-from hazard.report.scoreboard import scheme_scores
+from hazard.report.score_names import RANKING
+from hazard.report.scoreboard import OBSERVED_RATE, scheme_scores
 from hazard.report.scores_tables import main_scheme
 from hazard.report.source import Source
 from stats.command.pages import heading
@@ -18,7 +18,6 @@ from stats.command.plots_curves import Curve, CurveKind, CurvePanel, draw_curve_
 if TYPE_CHECKING:
     import pandas as pd
 
-OBSERVED_RATE = ScoreColumn(score="observed_rate", title="observed rate", threshold_percent=0.0)
 TEXTS: dict[CurveKind, tuple[str, str]] = {
     "roc": (
         "ROC curves",
@@ -128,7 +127,8 @@ def _kind_parts(source: Source, curves: pd.DataFrame, scheme: str, kind: CurveKi
                 curves=drawn,
                 base_rate=rate.value if rate is not None else None,
                 note=f"n = {n} cells"
-                + (f", base rate {rate.value:.3f}" if kind == "reliability" and rate else ""),
+                + (f", {round(rate.value * n)} with landslides" if rate else "")
+                + (f"\nbase rate {rate.value:.3f}" if kind == "reliability" and rate else ""),
             )
         )
     title, caption = TEXTS[kind]

@@ -18,11 +18,7 @@ def data_page(source: Source) -> Page:
     parts = [
         *_study(source),
         heading("Epochs", 2),
-        sentence(
-            "The target is the increase of landslide area between consecutive inventories, in "
-            "percent of the cell. An increase is no proof of new failure: mapping noise and "
-            "seasonal visibility raise it, and recovery in the same cell lowers it."
-        ),
+        sentence(_target(source)),
         _epochs(source),
         heading("Inputs", 2),
         *_inputs(source),
@@ -67,7 +63,25 @@ def _study(source: Source) -> list[str]:
         ("pixels per cell side", str(cube.pixels_per_cell)),
         ("dates of epochs", cube.epochs[0].dates),
     ]  # fmt: skip
+    if source.dated:
+        rows.append(("dates of landslides", source.dated))
     return [heading("Study", 2), table(["what", "value"], rows)]
+
+
+def _target(source: Source) -> str:
+    if source.dated:
+        return (
+            "The target is the area of the landslides that are dated to the epoch, in percent of "
+            f"the cell. The date is the {source.dated}: a landslide may have failed at any time "
+            "since the image before, and one that no image showed counts nowhere. Without "
+            "footprints of the images, ground that no image of the epoch showed passes for ground "
+            "without landslides."
+        )
+    return (
+        "The target is the increase of landslide area between consecutive inventories, in "
+        "percent of the cell. An increase is no proof of new failure: mapping noise and "
+        "seasonal visibility raise it, and recovery in the same cell lowers it."
+    )
 
 
 def _epochs(source: Source) -> str:
@@ -138,7 +152,16 @@ def _layers(source: Source) -> list[str]:
         return [absent("The table of layers", "there is no summary.json")]
     names = ("layer", "group", "unit", "minimum", "median", "maximum", "missing", "filled",
              "censored", "source")  # fmt: skip
-    return [table(names, [[row[name] for name in names] for row in layers])]
+    classes = {
+        str(name)
+        for group in (source.cube.pixels, source.cube.cells)
+        for name, variable in group.data_vars.items()
+        if variable.dtype.kind in "iu"
+    }
+    # A median of codes of classes means nothing.
+    blank = {"minimum": "-", "median": "-", "maximum": "-", "unit": "class"}
+    shown_rows = [{**row, **blank} if row["layer"] in classes else row for row in layers]
+    return [table(names, [[row[name] for name in names] for row in shown_rows])]
 
 
 def _layer_maps(source: Source) -> list[str]:

@@ -152,9 +152,8 @@ def front_page(source: Source, pages: Sequence[Page]) -> list[str]:
         summary="",
         parts=[
             sentence(
-                "What this run shows, in plain words; the pages below hold the evidence. All "
-                "forecasts are hindcasts with the observed trigger: shaking and rain of the epoch, "
-                "as far as the study has them, were known to the models."
+                "What this run shows, in plain words; the pages below hold the evidence. "
+                + source.trigger_text
             ),
             heading("In short", 2),
             *verdict_parts(source),

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from hazard.report.evaluation import CEILING, IN_SAMPLE, NOT_RUN
+from hazard.archive.names import FEWEST_POSITIVES
+from hazard.report.evaluation import CEILING, IN_SAMPLE, MEAN, NOT_RUN
 from hazard.report.score_names import ScoreColumn, interval_text
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 GAIN, OVER_BEST, RAIN_GAIN = "_gain", "_gain_over_best", "_rain_gain"
 CLOSED, OPTIMISM = "_gap_closed", "_random_minus_blocked"
+OBSERVED_RATE = ScoreColumn(score="observed_rate", title="observed rate", threshold_percent=0.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,10 +96,29 @@ class SchemeScores:
         number = sorted({f.n_blocks for f in found})
         blocks = str(number[0]) if len(number) == 1 else f"{number[0]} to {number[-1]}"
         units = ", ".join(dict.fromkeys(f.unit for f in found if f.unit))
-        return (
+        text = (
             f"In brackets: {100 * found[0].level:g} % intervals from resampling {blocks} blocks "
             f"({units}); they say nothing about other epochs."
         )
+        if self.is_few(epoch):
+            text += (
+                f" Only {self.positives(epoch)} cells have landslides, fewer than "
+                f"{FEWEST_POSITIVES}: nothing can be concluded from these scores."
+            )
+        return text
+
+    def positives(self, epoch: str) -> int | None:
+        """Tested cells with landslides in an epoch; None where the scoreboard does not say."""
+        for model in self.models:
+            rate = self.find(OBSERVED_RATE, model=model, epoch=epoch)
+            if rate is not None and not math.isnan(rate.value):
+                return round(rate.value * rate.n)
+        return None
+
+    def is_few(self, epoch: str) -> bool:
+        """True where an epoch holds too few cells with landslides to conclude anything."""
+        positives = self.positives(epoch) if epoch != MEAN else None
+        return positives is not None and positives < FEWEST_POSITIVES
 
 
 def scheme_scores(

@@ -126,6 +126,41 @@ class Source:
         return record.title if record is not None else name.replace("_", " ")
 
     @cached_property
+    def triggers(self) -> tuple[str, ...]:
+        """``shaking`` and ``rain``, as far as the cube has them."""
+        names = [str(name) for name in self.cube.triggers.data_vars]
+        known = {"shaking": ("pga", "mmi"), "rain": ("rain_",)}
+        return tuple(
+            trigger
+            for trigger, starts in known.items()
+            if any(name.startswith(starts) and not name.endswith("_flag") for name in names)
+        )
+
+    @property
+    def trigger_text(self) -> str:
+        """What of the trigger the models knew, as a sentence."""
+        if not self.triggers:
+            return (
+                "The study has neither shaking nor rain: nothing of the trigger was known to the "
+                "models, and the forecasts are hindcasts all the same."
+            )
+        known = " and ".join(self.triggers)
+        return (
+            f"All forecasts are hindcasts with the observed trigger: {known} of the epoch "
+            f"{'were' if len(self.triggers) > 1 else 'was'} known to the models."
+        )
+
+    @property
+    def dated(self) -> str:
+        """How landslides got their dates, where polygons carry one; empty where they do not."""
+        target = self.config.target if self.config is not None and not self.synthetic else None
+        if target is None or target.kind != "dated":
+            return ""
+        if target.columns.year:
+            return "year of the image that first shows the landslide (interval-censored)"
+        return "days of the inventory"
+
+    @cached_property
     def epoch_names(self) -> list[str]:
         """Names of the epochs in order."""
         return [epoch.name for epoch in self.cube.epochs]

@@ -82,11 +82,10 @@ def _answers(source: Source) -> list[list[str]]:
         ["completeness of the inventory", report.completeness if report else NOT_STATED, ""],
         ["types of landslides", report.landslide_types if report else NOT_STATED, ""],
         ["source against runout", report.source_and_runout if report else NOT_STATED, ""],
-        ["trigger", "shaking and rain of the epoch, as far as the study has them: a hindcast "
-            "with the observed trigger, not a forecast in real time", "yes"],
+        ["trigger", f"{source.trigger_text} No forecast in real time",
+         "yes" if source.triggers else "no"],
         ["time frame", "; ".join(f"{e.name}: {e.length_days} days" for e in cube.epochs), "yes"],
-        ["dates of the images", _dates(source),
-         "yes" if cube.epochs[0].dates == "observed" else "nominal"],
+        ["dates of the images", *_dates(source)],
         ["validation", ", ".join(source.scheme_title(s) for s in source.held_out_schemes)
          or "none in this run", "yes" if source.held_out_schemes else "no"],
         ["uncertainty", "spread over ensemble members (maps) and spatial-block intervals of the "
@@ -99,10 +98,16 @@ def _answers(source: Source) -> list[list[str]]:
     return rows
 
 
-def _dates(source: Source) -> str:
-    if source.cube.epochs[0].dates == "observed":
-        return "read from the images"
-    return "nominal half-years: the dates of the images are not at hand"
+def _dates(source: Source) -> tuple[str, str]:
+    """What is known of the days of the images, and whether it is."""
+    epochs = source.cube.epochs
+    dated = f"; landslides are dated by the {source.dated}" if source.dated else ""
+    if all(epoch.image_start and epoch.image_end for epoch in epochs):
+        days = "; ".join(f"{e.name}: {e.image_start} to {e.image_end}" for e in epochs)
+        return f"{days}{dated}", "yes"
+    if epochs[0].dates == "observed":
+        return f"not in the configuration, epochs as it says{dated}", "no"
+    return "nominal half-years: the dates of the images are not at hand", "nominal"
 
 
 def _limits(source: Source) -> str:
@@ -110,7 +115,12 @@ def _limits(source: Source) -> str:
     shortest = min(e.length_days for e in source.cube.epochs)
     lines = [
         "Not for single slopes, buildings or roads: a cell is the smallest statement.",
-        "Not for warning: shaking and rain of the epoch are known to the model.",
+        "Not for warning: "
+        + (
+            f"{' and '.join(source.triggers)} of the epoch are known to the model."
+            if source.triggers
+            else "the model knows no trigger, and its epochs have passed."
+        ),
         f"Epochs last {shortest} to {longest} days: densities of different epochs are amounts "
         "per epoch, not per year.",
         "An increase of mapped area is not always a new failure (mapping noise, seasonal "

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from hazard.archive.names import FEWEST_POSITIVES
 from hazard.report.evaluation import CEILING, MEAN
 from hazard.report.leak_comparison import leak_lines
 from hazard.report.page import absent
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 FEWEST_EPOCHS = 5
 OUTCOMES = ("better", "worse", "not told apart")
+TOO_FEW = "too few landslides"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,16 +46,20 @@ class Duel:
         score: title of the score.
         gain: difference, positive where the subject is better.
         opponent: title of the best baseline.
+        few: True where the epoch holds too few landslides to conclude anything.
     """
 
     epoch: str
     score: str
     gain: Found
     opponent: str
+    few: bool = False
 
     @property
     def outcome(self) -> str:
-        """``better``, ``worse`` or ``not told apart``."""
+        """``better``, ``worse``, ``not told apart`` or, of a few epoch, ``too few landslides``."""
+        if self.few:
+            return TOO_FEW
         return {1: "better", -1: "worse", 0: "not told apart"}[self.gain.certain]
 
 
@@ -72,6 +78,7 @@ def duels_of(source: Source, scheme: str, columns: Sequence[ScoreColumn] = HEADL
                     Duel(
                         epoch=epoch, score=column.title, gain=found,
                         opponent=source.model_label(found.reference),
+                        few=scores.is_few(epoch),
                     )
                 )  # fmt: skip
     return duels
@@ -88,16 +95,28 @@ def verdict_parts(source: Source) -> list[str]:
     kind = "network" if source.models[subject].kind == "network" else "model"
     name = source.model_label(subject)
     lines = []
-    duels = duels_of(source, scheme)
+    scores = scheme_scores(board, scheme)
+    every = duels_of(source, scheme)
+    duels = [duel for duel in every if not duel.few]
     if duels:
         whose = name if name == kind else f"{kind} ({name})"
         lines += _duel_lines(source, scheme, duels, f"The {whose}")
+    elif every:
+        lines.append(
+            f"No verdict: every test epoch under {source.scheme_title(scheme)} holds too few "
+            "landslides."
+        )
     else:
         lines.append(
             f"{name} was not compared with a baseline under {source.scheme_title(scheme)}: the "
             "scoreboard has no paired differences."
         )
-    scores = scheme_scores(board, scheme)
+    lines += [
+        f"{epoch} holds {scores.positives(epoch)} cells with landslides, fewer than "
+        f"{FEWEST_POSITIVES}: its scores stand in the tables and are not counted here."
+        for epoch in scores.in_order(source.epoch_names)
+        if scores.is_few(epoch)
+    ]
     lines += _ceiling_lines(source, scores, subject)
     lines += _total_lines(source, scores, subject)
     lines += _optimism_lines(board, subject)
@@ -165,6 +184,8 @@ def _ceiling_lines(source: Source, scores: SchemeScores, subject: str) -> list[s
         own = scores.find(RANKING[0], model=subject, epoch=epoch)
         top = scores.find(RANKING[0], model=CEILING, epoch=epoch)
         if own is None or top is None or math.isnan(own.value) or math.isnan(top.value):
+            continue
+        if scores.is_few(epoch):
             continue
         line = f"{epoch}: AUC {own.text}, ceiling {top.text}"
         closed = scores.find(RANKING[0], model=subject, epoch=epoch, suffix=CLOSED)

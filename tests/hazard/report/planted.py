@@ -85,13 +85,14 @@ LEAKING_MODELS = (
 
 
 def write_run(
-    folder, *, skills=GOOD, seed=3, evaluate=True, records=True, schemes=SCHEMES, models=MODELS
-):
+    folder, *, skills=GOOD, seed=3, evaluate=True, records=True, schemes=SCHEMES, models=MODELS,
+    change=None,
+):  # fmt: skip
     """Cube, predictions, tables and records of a study, as the commands write them.
 
-    `skills` may name a model, or a (scheme, model).
+    `skills` may name a model, or a (scheme, model); `change(layers)` may alter the cube.
     """
-    cube = write_small_cube(folder)
+    cube = write_small_cube(folder, change=change)
     rng = np.random.default_rng(seed)
     observed = np.asarray(cube.root["observed"].values, bool)
     blocks = (np.add.outer(np.arange(18) // 4, np.arange(24) // 4) % 2)[None]
