@@ -1,19 +1,21 @@
 """Forward scores of the baselines on a study: train on the past, test on the next epoch.
 
     python -m hazard.cube configs/gorkha.yaml --out runs/gorkha
-    python benchmarks/baselines.py runs/gorkha [--epochs 2 3 4 5 6] [--models lightgbm ...]
+    python benchmarks/baselines.py runs/gorkha [--keep 4] [--epochs 2 3 4] [--models lightgbm ...]
 
 prints, per test epoch (numbered from 1) and baseline: n, AUC, average precision, Brier and log
 score of presence, raw and after correction of the epoch mean (all log odds shifted by one number
 until the mean probability is the observed share), CRPS of density, and predicted over observed
 total area. ``--roles all`` trains on every cell-epoch of the past; ``--roles stored`` keeps to the
 training part of the cube's own forward chaining, which sets a validation part and its buffer aside.
+``--keep N`` drops all epochs after the first N before anything is computed.
 """
 
 from __future__ import annotations
 
 import argparse
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +26,13 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from hazard.baselines.contract import PAST_WINDOWS
 from hazard.baselines.registry import BASELINES
-from hazard.cube.cell_features import features_of_cube, targets_of_cube, with_past
+from hazard.cube.cell_features import (
+    CellTargets,
+    features_of_cube,
+    targets_of_cube,
+    windows_within,
+    with_past,
+)
 from hazard.cube.cube_batches import designs_of_cube
 from hazard.cube.layout import open_cube
 from stats.resampling.folds import TEST
@@ -56,6 +64,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("run", type=Path, help="folder with cube.zarr")
     parser.add_argument("--epochs", type=int, nargs="*", help="test epochs, from 2; all if absent")
+    parser.add_argument("--keep", type=int, help="epochs kept, from the first; all if absent")
     parser.add_argument("--models", nargs="*", choices=sorted(BASELINES), default=list(BASELINES))
     parser.add_argument("--roles", choices=("all", "stored"), default="all")
     parser.add_argument("--past", choices=("with", "without"), default="with")
@@ -63,11 +72,18 @@ def main() -> None:
     arguments = parser.parse_args()
     cube = open_cube(arguments.run)
     bare, targets = features_of_cube(cube), targets_of_cube(cube)
+    keep = arguments.keep or bare.n_epochs
+    bare = replace(bare, values=bare.values[:keep])
+    targets = CellTargets(
+        area_density=targets.area_density[:keep], observed=targets.observed[:keep]
+    )
+    windows = windows_within(PAST_WINDOWS, bare.shape)
     if arguments.roles == "all":
         design = forward_chaining(targets.observed)
         roles = design.role
     else:
-        roles = designs_of_cube(cube)["forward_chaining"].role[..., bare.cell_flat]
+        roles = designs_of_cube(cube)["forward_chaining"].role[:, :keep, bare.cell_flat]
+        roles = [role for role in roles if (role == TEST).any()]
     print(f"{cube.title}{' SYNTHETIC' if cube.synthetic else ''}; roles {arguments.roles}, "
           f"{arguments.past} past records, seed {arguments.seed}")  # fmt: skip
     print(HEAD)
@@ -78,7 +94,7 @@ def main() -> None:
             continue
         features = bare
         if arguments.past == "with":
-            features = with_past(bare, targets, role, windows=PAST_WINDOWS)
+            features = with_past(bare, targets, role, windows=windows)
         truth, density = targets.presence()[test], targets.area_density[test]
         for name in arguments.models:
             entry = BASELINES[name]

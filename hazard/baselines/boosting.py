@@ -21,10 +21,11 @@ from hazard.baselines.contract import (
     positive_record,
     require_features,
 )
-from hazard.cube.cell_features import PAST_PREFIX, CellFeatures
+from hazard.baselines.offered import offered_names, rows_with_record
+from hazard.cube.cell_features import CellFeatures
 from hazard.errors import DataError
 from hazard.forecast import Forecast
-from stats.resampling.folds import TRAIN, VALIDATION, assign_groups
+from stats.resampling.folds import VALIDATION, assign_groups
 
 PACKAGE = "lightgbm"
 
@@ -68,10 +69,12 @@ class BoostingSettings:
         presence: trees of presence.
         density: trees of ln density.
         members: models with their own seeds, averaged.
-        changing_features: True offers features that change with the epoch besides the past
-            records (season, lengths, rain). With a handful of epochs trees tell the training
-            epochs apart by them, which says nothing about a new one.
-        first_epochs: True trains on cells without any record too where others have one.
+        changing_features: whether features that change with the epoch are offered besides the
+            past records (season, lengths, rain). With a handful of epochs trees tell the training
+            epochs apart by them, which says nothing about a new one. None offers them where the
+            test epochs are among the training epochs (`hazard.baselines.offered`).
+        first_epochs: whether cells without any record train where others have one; None where
+            test cells have none either.
         patience: rounds without improvement on the validation part after which fitting stops;
             None fits all rounds. Blocks of known epochs say little about when to stop for a new
             one.
@@ -89,8 +92,8 @@ class BoostingSettings:
         case_share=0.7, l2=50.0,
     )  # fmt: skip
     members: int = 3
-    changing_features: bool = False
-    first_epochs: bool = False
+    changing_features: bool | None = None
+    first_epochs: bool | None = None
     patience: int | None = None
     spread_folds: int = 3
     spread_block_cells: int = 20
@@ -118,6 +121,10 @@ class Boosting:
     sigma: float
     positive: PositiveRecord
     settings: BoostingSettings
+
+    def reads(self, prefix: str) -> bool:
+        """Whether the trees were offered a feature whose name starts so."""
+        return any(name.startswith(prefix) for name in self.used)
 
     def predict(self, features: CellFeatures) -> Forecast:
         """Forecast of every cell in every epoch."""
@@ -173,13 +180,13 @@ def fit_lightgbm(
     chosen = settings or BoostingSettings()
     positive = positive_record(cells)
     features = cells.features
-    kept = _offered(features, chosen)
+    kept = offered_names(cells, chosen.changing_features)
     where = [features.names.index(name) for name in kept]
     categorical = [name for name in kept if features.categorical[features.names.index(name)]]
     if not kept:
         raise DataError("features", found="only ones that change with the epoch",
                         expected="terrain, shaking or past records")  # fmt: skip
-    rows = _with_record(cells, chosen)
+    rows = rows_with_record(cells, chosen.first_epochs)
     inputs, present = cells.inputs()[rows][:, where], cells.presence()[rows]
     stop = None
     if chosen.patience is not None:
@@ -212,24 +219,6 @@ def fit_lightgbm(
         used=tuple(kept), features=features.names, sigma=float(np.sqrt(np.mean(missed**2))),
         positive=positive, settings=chosen,
     )  # fmt: skip
-
-
-def _offered(features: CellFeatures, settings: BoostingSettings) -> list[str]:
-    """Names of the features that the trees see."""
-    return [
-        name for name, changes in zip(features.names, features.changing, strict=True)
-        if settings.changing_features or not changes or name.startswith(PAST_PREFIX)
-    ]  # fmt: skip
-
-
-def _with_record(cells: TrainingCells, settings: BoostingSettings) -> BoolArray:
-    """(case,) True for training cells that fit: those with a record, or all where too few have."""
-    every = np.ones(cells.density().size, dtype=bool)
-    if settings.first_epochs or not cells.features.has_past:
-        return every
-    recorded = cells.features.column("past_epochs")[cells.role == TRAIN] > 0
-    enough = np.unique(cells.density()[recorded & cells.presence()]).size >= 2
-    return recorded if enough else every
 
 
 def _block_folds(

@@ -24,6 +24,10 @@ class Constant:
     probability: float
     positive: PositiveRecord
 
+    def reads(self, prefix: str) -> bool:
+        """False: it reads no feature."""
+        return False
+
     def predict(self, features: CellFeatures) -> Forecast:
         """Forecast of every cell in every epoch."""
         shape = (features.n_epochs, features.n_cells)

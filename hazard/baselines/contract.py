@@ -144,6 +144,9 @@ class FittedBaseline(Protocol):
     def predict(self, features: CellFeatures) -> Forecast:
         """Forecast of every cell in every epoch."""
 
+    def reads(self, prefix: str) -> bool:
+        """Whether the forecast depends on a feature whose name starts so."""
+
     def record(self) -> dict[str, Any]:
         """What was fitted, as plain numbers and text for a model card."""
 

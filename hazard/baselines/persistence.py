@@ -19,6 +19,9 @@ from stats.resampling.folds import TRAIN
 from stats.scores.logarithmic import laplace_probability
 
 Memory = Literal["mean", "last"]
+_READ = {
+    "mean": ("past_epochs", "past_frequency", "past_mean"), "last": ("past_epochs", "past_last"),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,10 @@ class Persistence:
     positive: PositiveRecord
     sigma: float
     presence_above: float
+
+    def reads(self, prefix: str) -> bool:
+        """Whether the forecast depends on a feature whose name starts so."""
+        return any(name.startswith(prefix) for name in _READ[self.memory])
 
     def predict(self, features: CellFeatures) -> Forecast:
         """Forecast of every cell in every epoch."""

@@ -1,10 +1,10 @@
 r"""Logistic regression of presence and log-linear regression of density, by statsmodels.
 
-Features are transformed, standardised on the training part and cut off at its extremes, so that
-no straight line is prolonged beyond what was seen (the time since the event of a held-out epoch
-lies always outside). Features that are the same in all cells of an epoch take part only where the
-training part holds more epochs than there would be such columns: with fewer they only number the
-epochs.
+Features are transformed, standardised on the training part and cut off near its extremes, so that
+no straight line is prolonged beyond what was seen. What changes with the epoch takes part only
+where the test epochs are among the training epochs (`hazard.baselines.offered`): a line through a
+handful of epochs, prolonged to the next one, is a guess that has no bounds. Records of squares of
+many sizes say nearly the same; a ridge keeps their coefficients from growing against each other.
 
 .. math:: \ln \frac{p}{1 - p} = a + b^\top x, \qquad
           \ln D \mid D > 0 \sim N(c + d^\top x,\ \sigma^2).
@@ -13,7 +13,8 @@ epochs.
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -27,11 +28,11 @@ from hazard.baselines.contract import (
     positive_record,
     require_features,
 )
+from hazard.baselines.offered import offered_names, rows_with_record
 from hazard.cube.cell_features import CellFeatures
 from hazard.cube.predictors import transform_values
 from hazard.errors import DataError
 from hazard.forecast import Forecast
-from stats.resampling.folds import TRAIN
 
 # Penalty per case on squared standardised coefficients where the plain fit has no solution.
 RIDGE = 1e-3
@@ -45,6 +46,31 @@ _DEPENDENT = 1e-7
 _GRADIENT = 1e-4
 
 
+@dataclass(frozen=True, kw_only=True)
+class RegressionSettings:
+    """Settings of the baseline.
+
+    The defaults were chosen on the embedded world, and on the Gorkha study by forward chaining with
+    the third and the fourth epoch as tests, nothing later (docs/baselines.md has the figures).
+
+    Attributes:
+        changing_features: whether features that change with the epoch, besides the past records,
+            and the length of the record take part; None where the test epochs are among the
+            training epochs.
+        first_epochs: whether cells without any record train; None where test cells have none.
+        tail: share of the training values of a feature cut off at either end.
+        presence_ridge: penalty per case on squared standardised coefficients of the log odds; 0
+            is maximum likelihood.
+        density_ridge: the same of ln percent, on residuals squared and halved; 0 is least squares.
+    """
+
+    changing_features: bool | None = None
+    first_epochs: bool | None = None
+    tail: float = 0.005
+    presence_ridge: float = 3e-3
+    density_ridge: float = 0.1
+
+
 @dataclass(frozen=True)
 class Column:
     """One column of the design matrix.
@@ -55,8 +81,8 @@ class Column:
         code: class number; None where the feature is a number.
         mean: mean of the transformed training values.
         sd: their standard deviation.
-        low: smallest standardised training value.
-        high: largest one.
+        low: standardised value below which values are cut off.
+        high: the same above.
     """
 
     name: str
@@ -81,6 +107,7 @@ class Regression:
         positive: law of the training cells with landslides, for the bounds of ln percent.
         presence_fit: ``maximum likelihood`` or ``ridge``, and why.
         density_fit: ``least squares`` or ``ridge``.
+        settings: settings of the fit.
     """
 
     columns: tuple[Column, ...]
@@ -91,6 +118,11 @@ class Regression:
     positive: PositiveRecord
     presence_fit: str
     density_fit: str
+    settings: RegressionSettings
+
+    def reads(self, prefix: str) -> bool:
+        """Whether the forecast depends on a feature whose name starts so."""
+        return any(column.feature.startswith(prefix) for column in self.columns)
 
     def predict(self, features: CellFeatures) -> Forecast:
         """Forecast of every cell in every epoch."""
@@ -109,6 +141,7 @@ class Regression:
         """What was fitted."""
         names = ["constant", *(column.name for column in self.columns)]
         return {
+            "settings": asdict(self.settings),
             "presence_fit": self.presence_fit,
             "density_fit": self.density_fit,
             "sigma": self.sigma,
@@ -117,57 +150,69 @@ class Regression:
         }
 
 
-def fit_logistic(cells: TrainingCells, seed: int) -> Regression:
+def fit_logistic(
+    cells: TrainingCells, seed: int, settings: RegressionSettings | None = None
+) -> Regression:
     """Fit both models on the training part.
+
+    Args:
+        cells: training cells.
+        seed: not used; nothing here is random.
+        settings: None for the defaults.
 
     Raises:
         DataError: no feature varies over the training part, or a fit that does not converge.
     """
+    chosen = settings or RegressionSettings()
     positive = positive_record(cells)
-    features, inputs = cells.features, cells.inputs()
-    columns = _columns(cells)
+    features = cells.features
+    rows = rows_with_record(cells, chosen.first_epochs)
+    inputs = cells.inputs()[rows]
+    offered = offered_names(cells, chosen.changing_features, past_epochs=False)
+    columns = _columns(features, inputs, offered, chosen.tail)
     if not columns:
         raise DataError("training cells", found="no feature that varies", expected="at least one")
     exog = _design(features, inputs, columns)
     kept = _independent(exog)
     columns = tuple(c for c, keep in zip(columns, kept[1:], strict=True) if keep)
     exog = exog[:, kept]
-    present = cells.presence()
-    presence, presence_fit = _fit_presence(exog, present)
-    logs = np.log(cells.density()[present])
-    log_density, sigma, density_fit = _fit_log_density(exog[present], logs)
+    present = cells.presence()[rows]
+    presence, presence_fit = _fit_presence(exog, present, chosen.presence_ridge)
+    logs = np.log(cells.density()[rows][present])
+    log_density, sigma, density_fit = _fit_log_density(exog[present], logs, chosen.density_ridge)
     return Regression(
         columns=columns, features=features.names, presence=presence, log_density=log_density,
         sigma=sigma, positive=positive, presence_fit=presence_fit, density_fit=density_fit,
+        settings=chosen,
     )  # fmt: skip
 
 
-def _columns(cells: TrainingCells) -> tuple[Column, ...]:
-    features, inputs = cells.features, cells.inputs()
+def _columns(
+    features: CellFeatures, inputs: Any, offered: Sequence[str], tail: float
+) -> tuple[Column, ...]:
     columns: list[Column] = []
-    of_epochs: list[Column] = []
-    for number, name in enumerate(features.names):
+    for name in offered:
+        number = features.names.index(name)
         values = inputs[:, number]
-        found: list[Column] = []
         if features.categorical[number]:
             # The first class is the reference; one that training never saw counts as it.
             for code in np.unique(values)[1:].astype(int):
                 hit = (values == code).astype(np.float64)
-                found.append(_column(f"{name}={code}", name, int(code), hit))
+                columns.append(_column(f"{name}={code}", name, int(code), hit, 0.0))
         else:
             x = transform_values(values, features.transforms[number], name)
             if np.ptp(x) > 1e-9 * max(1.0, float(np.abs(x).max())):
-                found.append(_column(name, name, None, x))
-        (of_epochs if features.epoch_only[number] else columns).extend(found)
-    epochs = int((cells.role == TRAIN).any(axis=1).sum())
-    if epochs > len(of_epochs) + 1:
-        columns.extend(of_epochs)
+                columns.append(_column(name, name, None, x, tail))
     return tuple(columns)
 
 
-def _column(name: str, feature: str, code: int | None, x: FloatArray) -> Column:
+def _column(name: str, feature: str, code: int | None, x: FloatArray, tail: float) -> Column:
     mean, sd = float(x.mean()), float(x.std())
-    low, high = (float(x.min()) - mean) / sd, (float(x.max()) - mean) / sd
+    low, high = np.quantile(x, [tail, 1.0 - tail])
+    if low == high:
+        # Nearly always the same, as a rare flag is: what differs is all there is to know.
+        low, high = x.min(), x.max()
+    low, high = float(low - mean) / sd, float(high - mean) / sd
     return Column(name, feature, code, mean, sd, low, high)
 
 
@@ -204,38 +249,49 @@ def _independent(exog: FloatArray) -> BoolArray:
     return found
 
 
-def _fit_presence(exog: FloatArray, present: BoolArray) -> tuple[FloatArray, str]:
+def _fit_presence(exog: FloatArray, present: BoolArray, ridge: float) -> tuple[FloatArray, str]:
     import statsmodels.api as sm
-    from statsmodels.tools.sm_exceptions import ConvergenceWarning, PerfectSeparationError
+    from statsmodels.tools.sm_exceptions import ConvergenceWarning
 
     outcome = present.astype(np.float64)
     model = sm.GLM(outcome, exog, family=sm.families.Binomial())
-    reason = ""
+    because = ""
+    if ridge == 0.0:
+        found, reason = _maximum_likelihood(model)
+        if found is not None:
+            gradient = exog.T @ (outcome - expit(exog @ found)) / outcome.size
+            _require_flat(gradient, "logistic")
+            return found, "maximum likelihood"
+        ridge, because = RIDGE, f", because of: {reason}"
+    alpha = np.full(exog.shape[1], ridge)
+    alpha[0] = 0.0
+    with warnings.catch_warnings():
+        # A line search may end early at a perfect fit: the gradient below decides, not its flag.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        result = model.fit_regularized(alpha=alpha, L1_wt=0.0)
+    parameters = np.asarray(result.params, dtype=np.float64)
+    gradient = exog.T @ (outcome - expit(exog @ parameters)) / outcome.size - alpha * parameters
+    _require_flat(gradient, "logistic (ridge)")
+    return parameters, f"ridge {ridge:g} per case{because}"
+
+
+def _maximum_likelihood(model: Any) -> tuple[FloatArray | None, str]:
+    """Coefficients, or None and why there are none."""
+    from statsmodels.tools.sm_exceptions import PerfectSeparationError
+
     try:
         with warnings.catch_warnings():
             # Every warning of the fit (separation, no convergence, overflow) means a ridge.
             warnings.simplefilter("error")
             result = model.fit(maxiter=50)
-        parameters = np.asarray(result.params, dtype=np.float64)
-        if not result.converged:
-            reason = "not converged"
-        elif np.abs(parameters[1:]).max() > _SEPARATED:
-            reason = "a coefficient without bound"
     except (Warning, PerfectSeparationError, np.linalg.LinAlgError, FloatingPointError) as error:
-        reason = f"{type(error).__name__}"
-    if not reason:
-        _require_flat(exog.T @ (outcome - expit(exog @ parameters)) / outcome.size, "logistic")
-        return parameters, "maximum likelihood"
-    alpha = np.full(exog.shape[1], RIDGE)
-    alpha[0] = 0.0
-    with warnings.catch_warnings():
-        # A line search may end early at a perfect fit: the gradient below decides, not its flag.
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        ridge = model.fit_regularized(alpha=alpha, L1_wt=0.0)
-    parameters = np.asarray(ridge.params, dtype=np.float64)
-    gradient = exog.T @ (outcome - expit(exog @ parameters)) / outcome.size - alpha * parameters
-    _require_flat(gradient, "logistic (ridge)")
-    return parameters, f"ridge {RIDGE:g} per case, because of: {reason}"
+        return None, f"{type(error).__name__}"
+    parameters = np.asarray(result.params, dtype=np.float64)
+    if not result.converged:
+        return None, "not converged"
+    if np.abs(parameters[1:]).max() > _SEPARATED:
+        return None, "a coefficient without bound"
+    return parameters, ""
 
 
 def _require_flat(gradient: FloatArray, who: str) -> None:
@@ -247,24 +303,27 @@ def _require_flat(gradient: FloatArray, who: str) -> None:
         )  # fmt: skip
 
 
-def _fit_log_density(exog: FloatArray, logs: FloatArray) -> tuple[FloatArray, float, str]:
+def _fit_log_density(
+    exog: FloatArray, logs: FloatArray, ridge: float
+) -> tuple[FloatArray, float, str]:
     import statsmodels.api as sm
 
     # What varies over all cells may stand still among those with landslides.
     live = _independent(exog)
     used = exog[:, live]
     model = sm.OLS(logs, used)
-    if logs.size >= _CASES_PER_COLUMN * used.shape[1]:
+    few = logs.size < _CASES_PER_COLUMN * used.shape[1]
+    if ridge == 0.0 and not few:
         found = np.asarray(model.fit().params, dtype=np.float64)
         how, spent = "least squares", float(used.shape[1])
     else:
-        alpha = np.full(used.shape[1], 1.0 / _CASES_PER_COLUMN)
+        alpha = np.full(used.shape[1], max(ridge, few / _CASES_PER_COLUMN))
         alpha[0] = 0.0
         found = np.asarray(model.fit_regularized(alpha=alpha, L1_wt=0.0).params, dtype=np.float64)
         gram = used.T @ used / logs.size
         # Effective number of parameters of a ridge: the trace of its hat matrix.
         spent = float(np.trace(np.linalg.solve(gram + np.diag(alpha), gram)))
-        how = f"ridge {alpha[-1]:g} per case, because of: {logs.size} cases"
+        how = f"ridge {alpha[-1]:g} per case" + few * f", because of: {logs.size} cases"
     residual = logs - used @ found
     free = max(1.0, logs.size - spent)
     sigma = float(np.sqrt(np.sum(residual**2) / free))
