@@ -6,6 +6,7 @@ import json
 from collections import defaultdict
 from typing import Any
 
+from hazard.report.fold_counts import fold_parts
 from hazard.report.leak_comparison import leak_comparison
 from hazard.report.page import Page, absent, sentence
 from hazard.report.source import Source
@@ -62,6 +63,7 @@ def leaks_page(source: Source) -> Page:
         table(["design", "shared", "severity", "folds", "cell-epochs", "example"], rows)
         if rows
         else sentence("Nothing is shared in any design."),
+        *fold_parts(source),
         heading("Standardisation", 2),
         *_standardisation(source),
     ]
