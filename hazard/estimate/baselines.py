@@ -17,6 +17,7 @@ from stats.resampling.folds import TRAIN, UNUSED
 
 Array = np.ndarray[Any, np.dtype[Any]]
 WITHOUT_PAST = "_without_past"
+RAIN_PREFIX = "rain_"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -24,7 +25,8 @@ class BaselineFit:
     """A fitted baseline and what it forecasts.
 
     Attributes:
-        forecasts: by variant: ``observed`` rain, and ``climatological`` where asked for.
+        forecasts: by variant: ``observed`` rain, and ``climatological`` where asked for and where
+            the fit reads rain at all.
         record: what was fitted.
     """
 
@@ -70,8 +72,9 @@ class BaselineFitter:
         hidden = np.where(role == UNUSED, np.nan, self.targets.area_density)
         fitted = entry.fit(features, hidden, role, seed=seed)
         forecasts = {"observed": as_members(fitted.predict(features))}
-        rain = [i for i, n in enumerate(features.names) if n.startswith("rain_")]
-        if climatological_rain and rain:
+        rain = [i for i, n in enumerate(features.names) if n.startswith(RAIN_PREFIX)]
+        reads_rain = fitted.reads(RAIN_PREFIX)
+        if climatological_rain and reads_rain:
             other = climatological_features(features, rain, role, seasons)
             forecasts["climatological"] = as_members(fitted.predict(other))
         return BaselineFit(
@@ -81,6 +84,7 @@ class BaselineFitter:
                 "features": list(features.names),
                 "units": list(features.units),
                 "fitted": fitted.record(),
+                "reads_rain": reads_rain,
                 "seed": seed,
                 "members": 1,
             },

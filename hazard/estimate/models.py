@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from hazard.archive.records import ModelRecord
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hazard.archive.records import ModelRecord, NotRun
 from hazard.baselines.registry import baseline
 from hazard.config.fit import FitConfig
 from hazard.estimate.baselines import WITHOUT_PAST
@@ -73,6 +76,37 @@ def model_records(config: FitConfig, plan: Plan, *, rain: bool) -> tuple[ModelRe
 def allowed(name: str, models: tuple[str, ...] | None) -> bool:
     """True where a fold may run a model; a variant goes with its model."""
     return models is None or name.removesuffix(CLIMATOLOGICAL) in models
+
+
+def without_rain(fits: Sequence[Mapping[str, Any]]) -> list[NotRun]:
+    """Variants that are absent because their model reads no rain, and would say nothing.
+
+    Args:
+        fits: finished fits: scheme, fold, name, and whether the fit reads rain.
+
+    Example:
+        >>> fit = {"scheme": "forward_chaining", "fold": 0, "name": "lightgbm"}
+        >>> without_rain([{**fit, "reads_rain": False}])[0].model
+        'lightgbm_climatological_rain'
+    """
+    found: dict[tuple[str, str], dict[int, bool]] = {}
+    for fit in fits:
+        if fit["name"] in WITH_RAIN_VARIANT:
+            found.setdefault((fit["scheme"], fit["name"]), {})[fit["fold"]] = fit["reads_rain"]
+    reason = f"{{}} reads no rain here, so {CLIMATOLOGICAL[1:].replace('_', ' ')} changes nothing"
+    absent: list[NotRun] = []
+    for (scheme, name), reads in found.items():
+        # One row for the scheme where no fold reads rain, else one for each fold that does not.
+        folds = (
+            [fold for fold, does in reads.items() if not does] if any(reads.values()) else [None]
+        )
+        absent += [
+            NotRun(
+                scheme=scheme, model=name + CLIMATOLOGICAL, fold=fold, reason=reason.format(name)
+            )
+            for fold in folds
+        ]  # fmt: skip
+    return absent
 
 
 def variants(model: str) -> dict[str, str]:

@@ -24,10 +24,10 @@ from hazard.cube.layout import Cube
 from hazard.cube.patches import PADDING, PatchIndex
 from hazard.cube.refit import refit
 from hazard.errors import DataError
-from hazard.estimate.baselines import WITHOUT_PAST, BaselineFitter
+from hazard.estimate.baselines import RAIN_PREFIX, WITHOUT_PAST, BaselineFitter
 from hazard.estimate.errors import CannotFitError
 from hazard.estimate.members import MemberForecasts, combine, exceedance
-from hazard.estimate.models import WITH_RAIN_VARIANT, allowed, model_records
+from hazard.estimate.models import WITH_RAIN_VARIANT, allowed, model_records, without_rain
 from hazard.estimate.network_source import BandNames, has_rain
 from hazard.estimate.networks import NetworkFit, NetworkFitter
 from hazard.estimate.plan import FoldPlan, Plan, make_plan
@@ -41,7 +41,7 @@ from stats.resampling.folds import TRAIN, VALIDATION
 
 Array = np.ndarray[Any, np.dtype[Any]]
 # Raised when the meaning of a stored fit changes.
-FIT_VERSION = 2
+FIT_VERSION = 3
 THREADED, THREADS = "lightgbm", 2
 
 
@@ -129,6 +129,8 @@ def _all_fits(
         with ThreadPoolExecutor(max_workers=THREADS) as pool:
             for done in pool.map(one, threaded):
                 take(done)
+    if work.config.fit.climatological_rain and has_rain(work.base):
+        found += without_rain([done for done in found if not isinstance(done, NotRun)])
     return found
 
 
@@ -231,6 +233,9 @@ class _Work:
         """One fit, and what is kept of it."""
         started = time.monotonic()
         rain = self.config.fit.climatological_rain and model.name in WITH_RAIN_VARIANT
+        if model.kind == "network":
+            reads_rain = any(n.startswith(RAIN_PREFIX) for n in self._bands(model).epochs)
+            rain = rain and reads_rain
         seed = self.seed(fold, model)
         arrays: dict[str, Array] = {}
         if model.kind == "baseline":
@@ -248,6 +253,8 @@ class _Work:
                 arrays |= {f"variable/{part}/{n}": np.asarray(v) for n, v in values.items()}
             batches = self._batches(fold)
             record["standardisation"] = batches.standardisation.to_json()
+            if model.kind == "network":
+                record["reads_rain"] = reads_rain
         train = fold.role == TRAIN
         targets = self.baselines.targets
         rate = float(targets.presence()[train].mean())
@@ -272,7 +279,7 @@ class _Work:
         tell = TrainingTeller(self.session.log, f"{fold.scheme}, {fold.name}, {model.name}")
         if model.kind == "network":
             return self.networks.fit(
-                batches, self._bands(past=not model.name.endswith(WITHOUT_PAST)),
+                batches, self._bands(model),
                 members=fold.members, seed=seed, seasons=self.seasons, climatological_rain=rain,
                 checkpoints=checkpoints, resume=resume, progress=tell,
             )  # fmt: skip
@@ -285,7 +292,8 @@ class _Work:
             lattice_split=fold.lattice_split, resume=resume, progress=tell,
         )  # fmt: skip
 
-    def _bands(self, *, past: bool) -> BandNames:
+    def _bands(self, model: ModelRecord) -> BandNames:
+        past = not model.name.endswith(WITHOUT_PAST)
         return BandNames.of(self.base, past=past, leave_out=self.config.fit.network.leave_out)
 
     def _batches(self, fold: FoldPlan) -> Batches:
@@ -329,7 +337,10 @@ _SUMMARY = (
 
 
 def _summary(record: Mapping[str, Any]) -> dict[str, Any]:
-    return {**{key: record[key] for key in _SUMMARY}, "epochs": len(record.get("history") or [])}
+    return {
+        **{key: record[key] for key in _SUMMARY}, "epochs": len(record.get("history") or []),
+        "reads_rain": record.get("reads_rain", True),
+    }  # fmt: skip
 
 
 def _line(done: NotRun | Mapping[str, Any]) -> str:

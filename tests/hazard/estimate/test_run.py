@@ -86,6 +86,19 @@ def test_what_cannot_run_is_named_with_its_reason(run):
     assert found.header.not_run == predictions.header.not_run
 
 
+def test_a_model_that_reads_no_rain_has_no_variant_of_it_but_a_row_that_says_why(run):
+    _, _, found, predictions = run
+    name = "lightgbm_climatological_rain"
+    reasons = {(n.scheme, n.model): n.reason for n in predictions.header.not_run}
+    assert not predictions.has("forward_chaining", name)
+    assert "lightgbm reads no rain" in reasons[("forward_chaining", name)]
+    # Under blocks of place the epoch is known, and its rain is read.
+    assert predictions.has("spatial_blocks", name)
+    assert ("spatial_blocks", name) not in reasons
+    assert ("forward_chaining", "default_climatological_rain") not in reasons
+    assert len(found.header.not_run) == len(reasons)
+
+
 def test_climatological_rain_is_a_model_of_its_own(run):
     _, _, _, predictions = run
     record = next(m for m in predictions.header.models if m.rain == "climatological")
