@@ -111,7 +111,9 @@ def _explained(source: Source, scheme: str) -> str:
         )
     return (
         f"Each cell and epoch comes from the fold that tests it (unit: {escape(record.unit)}); "
-        "what no fold tests is grey."
+        "what no fold tests is grey. Steps between neighbouring cells are borders of folds: other "
+        "cells trained the model there, and a field of one value is a model that found nothing "
+        "better than a constant."
     )
 
 
@@ -158,9 +160,21 @@ def _draw_sets(
             f"{source.scheme_title(scheme)}. One colour scale for all epochs"
             + (", logarithmic; the palest tone is zero" if wanted.kind == "log" else "")
             + "."
+            + _coarse(source, scheme, model, wanted)
         )
         parts += shown(files, caption, source)
     return parts, budget
+
+
+def _coarse(source: Source, scheme: str, model: str, wanted: MapSet) -> str:
+    """That the disagreement of few members takes few values; empty for everything else."""
+    members = source.models[model].members.get(scheme, 0)
+    if wanted.quantity != "disagreement" or not 1 < members < 6:
+        return ""
+    pairs = members * (members - 1) // 2
+    shares = sorted({k * (members - k) / pairs for k in range(members + 1)})
+    listed = ", ".join(f"{share:.2g}" for share in shares)
+    return f" {members} members can only disagree in these shares of pairs: {listed}."
 
 
 def upper_limit(values: Array) -> float:

@@ -8,6 +8,7 @@ import pytest
 
 from hazard.config.schema import load_config
 from hazard.report.data_page import data_page
+from hazard.report.maps_page import maps_page
 from hazard.report.source import open_source
 from hazard.report.standards_page import standards_page
 from hazard.report.verdict import duels_of, verdict_parts
@@ -72,6 +73,14 @@ def test_landslides_dated_by_a_year_are_not_called_increases(few, tmp_path):
     assert "between consecutive" not in text
     standards = "\n".join(standards_page(dated).parts).replace("\\", "")
     assert "2015-05-01 to 2015-05-02; landslides are dated by the year" in standards
+
+
+def test_the_disagreement_of_few_members_says_which_shares_there_are(few):
+    few.figures.mkdir(parents=True, exist_ok=True)
+    text = "\n".join(maps_page(few).parts)
+    # Two members agree or they do not.
+    assert "2 members can only disagree in these shares of pairs: 0, 1." in text
+    assert text.count("can only disagree") == 2 * text.count("map_final_disagreement.png")
 
 
 DATED = """
