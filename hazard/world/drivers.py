@@ -122,6 +122,17 @@ def _roads(terrain: Terrain, x_km: Array, y_km: Array, config: WorldConfig) -> A
     return np.exp(-ndimage.distance_transform_edt(~bench)).astype(np.float32)
 
 
+def epoch_effect_field(
+    config: WorldConfig, parameters: Parameters, rng: np.random.Generator
+) -> Array:
+    """(y, x) a random effect of one epoch on the lattice, mean 0 and variance 1."""
+    grid = lattice_grid(config)
+    x_km, _ = to_km(grid.x, grid.x)
+    _, y_km = to_km(grid.y, grid.y)
+    field = regional_field(range_km=parameters.epoch_range_km, rng=rng)
+    return sample_axes(field, x_km, y_km).astype(np.float32)
+
+
 def build_drivers(
     config: WorldConfig,
     parameters: Parameters,
@@ -162,14 +173,7 @@ def build_drivers(
     district = regional_field(range_km=p.regional_range_km, rng=effects, smoothness=1.0)
     sizes = regional_field(range_km=p.size_range_km, rng=effects)
     per_epoch = [
-        sample_axes(
-            regional_field(
-                range_km=p.epoch_range_km,
-                rng=random_stream(config, "random effects", index=index + 1),
-            ),
-            x_km,
-            y_km,
-        )
+        epoch_effect_field(config, p, random_stream(config, "random effects", index=index + 1))
         for index in range(len(epochs))
     ]
     return Drivers(
@@ -185,6 +189,6 @@ def build_drivers(
         road_proximity=_roads(terrain, x_km, y_km, config),
         random_effect=sample_axes(persistent, x_km, y_km).astype(np.float32),
         regional_effect=sample_axes(district, x_km, y_km).astype(np.float32),
-        epoch_effect=np.stack(per_epoch).astype(np.float32),
+        epoch_effect=np.stack(per_epoch),
         size_effect=sample_axes(sizes, x_km, y_km).astype(np.float32),
     )

@@ -52,7 +52,10 @@ class Landslides:
 def law_quantile(law: SizeLaw, probability: Array) -> Array:
     """Areas [m2] at probabilities under a size law."""
     quantile = double_pareto.quantile if law.kind == "double_pareto" else inverse_gamma.quantile
-    return quantile(probability, *law.values, lower=law.lower_m2, upper=law.upper_m2)
+    # Every length would be compiled anew; powers of two are few.
+    n = probability.size
+    padded = np.pad(probability, (0, (1 << max(n - 1, 0).bit_length()) - n), constant_values=0.5)
+    return quantile(padded, *law.values, lower=law.lower_m2, upper=law.upper_m2)[:n]
 
 
 def law_cdf(law: SizeLaw, area_m2: Array) -> Array:

@@ -75,6 +75,35 @@ def build_ground(config: WorldConfig, *, progress: Progress = None) -> Ground:
     return Ground(terrain, shakemaps, rain, epochs, mapped_cells(config))
 
 
+def legacy_before(
+    parameters: Parameters,
+    epochs: tuple[Epoch, ...],
+    index: int,
+    shape: tuple[int, int],
+    *,
+    epoch: Array,
+    row: Array,
+    col: Array,
+) -> Array:
+    """What earlier landslides leave at the lattice points at the start of an epoch.
+
+    Args:
+        parameters: the planted values.
+        epochs: the epochs of the series.
+        index: zero-based epoch, from 1.
+        shape: of the lattice.
+        epoch: (n,) zero-based epochs of the landslides, all before `index`.
+        row: (n,) their lattice rows.
+        col: (n,) their lattice columns.
+    """
+    start = epochs[index].start
+    decay = [
+        0.5 ** ((start - e.start).days / 365.25 / parameters.legacy_half_life_years)
+        for e in epochs[:index]
+    ]
+    return legacy_field(shape, row, col, np.array(decay)[epoch])
+
+
 def fail(
     config: WorldConfig,
     parameters: Parameters,
@@ -94,20 +123,14 @@ def fail(
         epoch = index if index >= 0 else min(3, len(ground.epochs) - 1)
         legacy = None
         if index >= 1:
-            start = ground.epochs[index].start
-            weight = np.concatenate(
-                [
-                    np.full(
-                        part[1].size,
-                        0.5 ** ((start - ground.epochs[e].start).days / 365.25
-                                / parameters.legacy_half_life_years),
-                    )
-                    for e, part in enumerate(parts[1:])
-                ]
+            # The landslides since the earthquake, in the order of their epochs.
+            after = parts[1:]
+            legacy = legacy_before(
+                parameters, ground.epochs, index, shape,
+                epoch=np.concatenate([np.full(p[1].size, e) for e, p in enumerate(after)]),
+                row=np.concatenate([p[2] for p in after]),
+                col=np.concatenate([p[3] for p in after]),
             )  # fmt: skip
-            rows = np.concatenate([part[2] for part in parts[1:]])
-            cols = np.concatenate([part[3] for part in parts[1:]])
-            legacy = legacy_field(shape, rows, cols, weight)
         eta = score(parameters, drivers, epoch, legacy)
         presence = parameters.presence[index] if index >= 0 else parameters.baseline_presence
         intensity = with_level(link(parameters, eta), presence, ground.mapped)
