@@ -180,6 +180,7 @@ def _ends(gain: Found) -> tuple[float, float]:
 
 def _ceiling_lines(source: Source, scores: SchemeScores, subject: str) -> list[str]:
     lines = []
+    base = source.model_label(source.evaluation.ceiling_model)
     for epoch in scores.in_order(source.epoch_names):
         own = scores.find(RANKING[0], model=subject, epoch=epoch)
         top = scores.find(RANKING[0], model=CEILING, epoch=epoch)
@@ -190,9 +191,14 @@ def _ceiling_lines(source: Source, scores: SchemeScores, subject: str) -> list[s
         line = f"{epoch}: AUC {own.text}, ceiling {top.text}"
         closed = scores.find(RANKING[0], model=subject, epoch=epoch, suffix=CLOSED)
         if closed is not None and not math.isnan(closed.value):
-            line += f"; share of the room above LightGBM that is closed: {closed.text}"
+            line += f"; share of the room above {base} that is closed: {closed.text}"
             if closed.value < 0:
-                line += " (negative: it is behind LightGBM)"
+                line += f" (negative: it is behind {base})"
+        if own.high < 0.5:
+            line += (
+                "; below 0.5 it ranks cells with landslides behind those without: what held in "
+                "the training epochs, where they were mapped included, does not hold here"
+            )
         if own.value > top.value:
             line += "; a forecast above the ceiling is suspect: look for a leak"
         lines.append(f"{line}.")

@@ -124,11 +124,14 @@ def draw_matrix(
     from matplotlib import colormaps
 
     side = max(3.0, 0.62 * len(names))
+    # Names stand left of the matrix, and slanted under it: both grow with the longest.
+    longest = max(len(name) for name in names)
+    west, south = max(1.5, 0.3 + 0.085 * longest), max(1.0, 0.4 + 0.055 * longest)
     colours = colormaps["PuOr_r"].with_extremes(bad="#b8b8b8")
     with plot_page(
         path, title=title, panels=1, columns=1, synthetic=synthetic, notes=notes,
-        panel_width=side, panel_height=side, west=1.5, south=1.0, east=1.0, north=0.1, smooth=True,
-        dpi=dpi,
+        panel_width=side, panel_height=side, west=west, south=south, east=1.0, north=0.1,
+        smooth=True, dpi=dpi,
     ) as (ax,):  # fmt: skip
         ax.grid(visible=False)
         image = ax.imshow(

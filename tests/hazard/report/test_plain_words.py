@@ -42,6 +42,12 @@ def test_an_epoch_with_few_landslides_is_named_and_not_counted(few):
     assert "pre 2016. " in text
 
 
+def test_a_ranking_the_wrong_way_round_is_called_that(tmp_path, few):
+    wrong = open_source(planted.write_run(tmp_path, skills={"default": -2.0}), None)
+    assert "ranks cells with landslides behind" in "\n".join(verdict_parts(wrong))
+    assert "ranks cells with landslides behind" not in "\n".join(verdict_parts(few))
+
+
 def without_triggers(source, **more):
     cube = source.cube
     triggers = cube.triggers.drop_vars(["pga", "rain_max_mm_day"])
