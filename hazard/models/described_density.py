@@ -10,7 +10,8 @@ from flax import nnx
 from jaxtyping import Array
 
 from hazard.models.base import ComputeType, compute_dtype
-from hazard.models.keras_layers import batch_norm, convolution, dense, max_pool
+from hazard.models.keras_layers import batch_norm, convolution, dense
+from hazard.models.max_pooling import max_pool
 from hazard.models.reference_density import cut_cells, patches_of_cells
 
 

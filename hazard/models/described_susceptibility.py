@@ -15,7 +15,9 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from hazard.models.base import ComputeType, compute_dtype
+from hazard.models.doubled_convolution import doubled_convolution
 from hazard.models.keras_layers import batch_norm, convolution
+from hazard.models.max_pooling import max_pool
 
 REDUCTION = 32
 
@@ -55,6 +57,12 @@ class ConvNorm(nnx.Module):
         y = self.norm(self.conv(x))
         return nnx.relu(y) if relu else y
 
+    def of_doubled(self, x: Float[Array, "patch y x band"], skip: Array | None) -> Array:
+        """The same of `x`, doubled by its nearest neighbours and joined with `skip`."""
+        kernel = self.conv.kernel[...]
+        x = jnp.asarray(x, self.conv.dtype)
+        return nnx.relu(self.norm(doubled_convolution(x, skip, kernel)))
+
 
 class BasicBlock(nnx.Module):
     """Two 3 x 3 convolutions added to a shortcut (He et al., 2016)."""
@@ -81,9 +89,7 @@ class UpBlock(nnx.Module):
 
     def __call__(self, x: Float[Array, "patch y x band"], skip: Array | None) -> Array:
         """(patch, y, x, band) and a skip of twice the size -> (patch, 2 y, 2 x, band_)."""
-        up = jnp.repeat(jnp.repeat(x, 2, axis=1), 2, axis=2)
-        joined = up if skip is None else jnp.concatenate([up, skip], axis=-1)
-        return self.second(self.first(joined))
+        return self.second(self.first.of_doubled(x, skip))
 
 
 class DescribedSusceptibility(nnx.Module):
@@ -117,7 +123,7 @@ class DescribedSusceptibility(nnx.Module):
             )
         x = self.stem(pixels)
         skips = [x]
-        x = nnx.max_pool(x, (3, 3), strides=(2, 2), padding="SAME")
+        x = max_pool(x, 3, 2, "SAME")
         for stage in range(4):
             for index in range(2):
                 x = getattr(self, f"down{stage}_{index}")(x)

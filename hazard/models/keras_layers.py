@@ -81,8 +81,3 @@ def batch_norm(features: int, *, dtype: Any, rngs: nnx.Rngs) -> nnx.BatchNorm:
 def zero_pad(x: Float[Array, "patch y x band"], by: int) -> Float[Array, "patch y_ x_ band"]:
     """Zeros on all four sides."""
     return jnp.pad(x, ((0, 0), (by, by), (by, by), (0, 0)))
-
-
-def max_pool(x: Float[Array, "patch y x band"], size: int, stride: int) -> Array:
-    """Maximum over square windows that lie wholly inside."""
-    return nnx.max_pool(x, (size, size), strides=(stride, stride), padding="VALID")

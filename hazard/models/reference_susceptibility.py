@@ -15,7 +15,8 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from hazard.models.base import ComputeType, compute_dtype
-from hazard.models.keras_layers import batch_norm, convolution, max_pool, zero_pad
+from hazard.models.keras_layers import batch_norm, convolution, zero_pad
+from hazard.models.max_pooling import max_pool
 
 STAGES = ((3, 64), (4, 128), (6, 256), (3, 512))
 EXPANSION = 4
