@@ -10,6 +10,7 @@ from hazard.config.study import Fraction, Positive
 from hazard.config.validation import Section
 
 Count = Annotated[int, Field(ge=1)]
+FourLimits = Annotated[tuple[float, ...], Field(min_length=4, max_length=4)]
 Scheme = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
 # `same_epoch_blocks` and `published_split` are made by the fit, not stored with the cube.
@@ -199,6 +200,8 @@ class CeilingConfig(Section):
     """folds of blocks within each epoch that forward chaining tests"""
     block_km: Positive = 20.0
     """side of a block [km]; smaller where the study is"""
+    model: Baseline = "lightgbm"
+    """baseline whose fit on the same epoch is the ceiling; it must be among the baselines"""
 
 
 class EvaluationConfig(Section):
@@ -213,16 +216,33 @@ class EvaluationConfig(Section):
     """side of the blocks of the bootstrap [km]"""
     draws: Annotated[int, Field(ge=20)] = 1000
     """bootstrap draws"""
+    corp_draws: Annotated[int, Field(ge=20)] = 200
+    """draws for miscalibration, discrimination and uncertainty, each of which takes a fit"""
     level: Annotated[float, Field(gt=0, lt=1)] = 0.95
     """level of the intervals"""
     mapping_units_km: tuple[Positive, ...] = (1.0, 2.0, 4.0)
     """sides of the mapping units for the sensitivity [km]"""
+    susceptibility_edges: FourLimits = (0.02, 0.05, 0.15, 0.35)
+    """limits between the five classes of susceptibility [-]"""
+    hazard_edges_percent: FourLimits = (0.01, 0.05, 0.2, 0.75)
+    """limits between the five classes of expected density [percent of the cell]"""
 
     @model_validator(mode="after")
     def _first_is_presence(self) -> EvaluationConfig:
         levels = self.thresholds_percent
         if levels[0] != 0 or list(levels) != sorted(set(levels)):
             raise ValueError(f"found thresholds_percent {list(levels)}; expected 0 and then rising")
+        return self
+
+    @model_validator(mode="after")
+    def _limits_rise(self) -> EvaluationConfig:
+        for name, largest in (("susceptibility_edges", 1.0), ("hazard_edges_percent", 100.0)):
+            edges = getattr(self, name)
+            if list(edges) != sorted(set(edges)) or not 0 < edges[0] <= edges[-1] < largest:
+                raise ValueError(
+                    f"found {name} {list(edges)}; expected four rising limits above 0 and below "
+                    f"{largest:g}"
+                )
         return self
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from hazard.archive.names import FINAL_SCHEME
 from hazard.archive.records import NotRun, SchemeRecord
-from hazard.config.fit import PUBLISHED_SPLIT, SAME_EPOCH, FitConfig, SchemeConfig
+from hazard.config.fit import PUBLISHED_SPLIT, SAME_EPOCH, CeilingConfig, FitConfig, SchemeConfig
 from hazard.cube.cube_batches import designs_of_cube
 from hazard.cube.layout import Cube
 from hazard.cube.splits import cell_centres
@@ -126,7 +126,7 @@ def make_plan(cube: Cube, config: FitConfig, *, seed: int) -> Plan:
              for e in np.flatnonzero((f.role == TEST).any(axis=1))}
         )  # fmt: skip
         ceiling = config.ceiling
-        add(SAME_EPOCH, lambda: maker.same_epoch(tested, ceiling.folds, ceiling.block_km * 1e3))
+        add(SAME_EPOCH, lambda: maker.same_epoch(tested, ceiling))
     if config.final is not None:
         final = config.final
         add(
@@ -187,7 +187,7 @@ class _Maker:
         return record, folds
 
     def same_epoch(
-        self, epochs: Sequence[int], n_folds: int, block_m: float
+        self, epochs: Sequence[int], config: CeilingConfig
     ) -> tuple[SchemeRecord, list[FoldPlan]]:
         """Other blocks of the same epoch, for the epochs that forward chaining tests.
 
@@ -198,10 +198,10 @@ class _Maker:
             raise CannotFitError(
                 "forward chaining was not run, so there is no score to set it beside"
             )
-        block = min(block_m, self.shortest_m / 3)
+        block = min(config.block_km * 1e3, self.shortest_m / 3)
         try:
             design = spatial_block_folds(
-                self.observed, self.x, self.y, block_m=block, n_folds=n_folds, seed=self.seed,
+                self.observed, self.x, self.y, block_m=block, n_folds=config.folds, seed=self.seed,
                 origin=self.origin, validation_share=0.0,
             )  # fmt: skip
         except ValueError as error:
@@ -212,7 +212,7 @@ class _Maker:
                 role = np.full(self.observed.shape, UNUSED, dtype=np.int8)
                 role[epoch] = design.role[fold][epoch]
                 name = f"{self.epochs[epoch]}, blocks {fold}"
-                folds.append(self._fold(SAME_EPOCH, len(folds), name, role, 1, ("lightgbm",)))
+                folds.append(self._fold(SAME_EPOCH, len(folds), name, role, 1, (config.model,)))
         record = SchemeRecord(
             name=SAME_EPOCH, title=_title(SAME_EPOCH), design="",
             unit=f"{block / 1000:g} km block of one epoch",

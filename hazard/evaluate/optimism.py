@@ -87,7 +87,7 @@ def shared_cells(first: Cases | None, second: Cases | None) -> tuple[Cases, Case
 def _scores(cases: Cases, block: IntArray, table: BlockTable, cell_km: float) -> Scores:
     found = presence_scores(
         cases.probability, cases.present(0.0), block, table, threshold_percent=0.0,
-        mapping_unit_km=cell_km, corp=False,
+        mapping_unit_km=cell_km,
     )  # fmt: skip
     crps = mean_of(crps_terms(cases.law, cases.density), block)
     found[ScoreKey("crps", mapping_unit_km=cell_km)] = table.estimate(crps, block)

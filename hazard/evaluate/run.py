@@ -18,6 +18,7 @@ from hazard.archive.predictions import LABEL, Predictions, open_predictions
 from hazard.archive.records import SchemeRecord
 from hazard.errors import DataError
 from hazard.evaluate.cases import Array, Cases, read_model
+from hazard.evaluate.law_scores import law_scores
 from hazard.evaluate.leakage import leak_rows
 from hazard.evaluate.optimism import optimism_rows
 from hazard.evaluate.resample import BlockTable, block_table
@@ -224,7 +225,7 @@ def _epoch_scores(
         probability, outcome = cases.exceedance(level), cases.present(level)
         found |= presence_scores(
             probability, outcome, block, study.table, threshold_percent=level,
-            mapping_unit_km=study.cell_km,
+            mapping_unit_km=study.cell_km, corp_draws=study.settings.corp_draws,
         )  # fmt: skip
         found |= alarm_scores(
             probability, outcome, block, study.table, f1_cut=cuts[epoch, level, "f1"],
@@ -235,6 +236,7 @@ def _epoch_scores(
         cases, block, study.table, study.settings, cell_area_km2=study.cell_area_km2,
         cell_km=study.cell_km,
     )  # fmt: skip
+    found |= law_scores(cases, block, study.table, cell_km=study.cell_km)
     for side_km in study.settings.mapping_units_km:
         side = round(side_km / study.cell_km)
         if side >= 2:
@@ -249,7 +251,7 @@ def _presence_and_density(study: _Study, cases: Cases) -> Scores:
     block = study.table.block[cases.cell]
     return presence_scores(
         cases.probability, cases.present(0.0), block, study.table, threshold_percent=0.0,
-        mapping_unit_km=study.cell_km, corp=False,
+        mapping_unit_km=study.cell_km,
     ) | density_scores(
         cases, block, study.table, study.settings, cell_area_km2=study.cell_area_km2,
         cell_km=study.cell_km,
@@ -268,7 +270,7 @@ def _fold_rows(
         part = cases.take(cases.fold == number)
         scores = presence_scores(
             part.probability, part.present(0.0), once.block[part.cell], once,
-            threshold_percent=0.0, mapping_unit_km=study.cell_km, corp=False,
+            threshold_percent=0.0, mapping_unit_km=study.cell_km,
         )  # fmt: skip
         for key, estimate in scores.items():
             if key.score in ("auc", "average_precision", "brier", "log_score"):

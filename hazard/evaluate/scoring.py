@@ -9,10 +9,11 @@ import numpy as np
 
 from hazard.archive.names import FEWEST_POSITIVES
 from hazard.evaluate.cases import Cases
+from hazard.evaluate.corp_scores import corp_estimates
 from hazard.evaluate.resample import BlockTable, Estimate, undefined
 from hazard.evaluate.settings import EvaluationSettings
 from hazard.evaluate.thresholds import Cut
-from stats.calibration.corp import Rule, corp_parts
+from stats.calibration.corp import Rule
 from stats.calibration.rates import correct_mean
 from stats.case_arrays import BoolArray, FloatArray, IntArray, UndefinedScoreError
 from stats.laws.hurdle import Hurdle
@@ -110,7 +111,7 @@ def presence_scores(
     *,
     threshold_percent: float,
     mapping_unit_km: float,
-    corp: bool = True,
+    corp_draws: int | None = None,
 ) -> Scores:
     """Scores of a probability of presence.
 
@@ -121,7 +122,7 @@ def presence_scores(
         table: resamples.
         threshold_percent: what presence is; for the keys.
         mapping_unit_km: for the keys.
-        corp: whether to part the proper scores.
+        corp_draws: resamples of the parts of the proper scores; None leaves the parts out.
     """
 
     def key(score: str, correction: str = NO_CORRECTION) -> ScoreKey:
@@ -146,25 +147,20 @@ def presence_scores(
         forecasts[EPOCH_MEAN] = corrected_probability(probability, outcome)
     except UndefinedScoreError as error:
         forecasts[EPOCH_MEAN] = error
+    means: dict[Rule, dict[str, Estimate]] = {}
     for name, rule, terms in LOSSES:
-        parts = corp_parts(probability, outcome, rule=rule) if corp else None
         for correction, forecast in forecasts.items():
             if isinstance(forecast, UndefinedScoreError):
                 found[key(name, correction)] = undefined(forecast, n)
                 continue
             score = table.estimate(mean_of(terms(forecast, outcome), block), block)
             found[key(name, correction)] = score
-            if parts is not None:
-                # A shift of all log-odds leaves the order, so discrimination stays as it is.
-                recalibrated = parts.uncertainty - parts.discrimination
-                for part, value in (
-                    ("miscalibration", score.value - recalibrated),
-                    ("discrimination", parts.discrimination),
-                    ("uncertainty", parts.uncertainty),
-                ):
-                    found[key(f"{name}_{part}", correction)] = Estimate(
-                        value=value, n=n, note="no interval is made"
-                    )
+            means.setdefault(rule, {})[correction] = score
+    if corp_draws is not None:
+        names = {rule: name for name, rule, _ in LOSSES}
+        parts = corp_estimates(means, probability, outcome, block, table, draws=corp_draws)
+        for (rule, correction, part), estimate in parts.items():
+            found[key(f"{names[rule]}_{part}", correction)] = estimate
     return found
 
 

@@ -90,7 +90,7 @@ def unit_scores(
         return {key: undefined(f"no complete unit of {side} x {side} tested cells")}
     return presence_scores(
         units.probability, units.density > 0.0, units.block, table, threshold_percent=0.0,
-        mapping_unit_km=size_km, corp=False,
+        mapping_unit_km=size_km,
     ) | error_scores(
         units.expected_percent, units.density, units.block, table, mapping_unit_km=size_km
     )  # fmt: skip

@@ -65,6 +65,11 @@ class Evaluation:
     record: Mapping[str, Any] = field(default_factory=dict)
     missing: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def ceiling_model(self) -> str:
+        """The baseline whose fit on the same epoch is the ceiling."""
+        return str(self.record.get("settings", {}).get("ceiling_model", "lightgbm"))
+
     def rows(self, name: str, **where: Any) -> pd.DataFrame | None:
         """Rows of a table whose columns have these values; None where there is no such table.
 

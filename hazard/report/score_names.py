@@ -70,6 +70,21 @@ DENSITY = (
     ScoreColumn(score="quantile_score_0.9", title="quantile score 0.9 [%]", better="low"),
     ScoreColumn(score="quantile_score_0.95", title="quantile score 0.95 [%]", better="low"),
 )
+LAW = (
+    ScoreColumn(score="pit_ks_distance", title="PIT: distance from uniform", better="low"),
+    ScoreColumn(score="pit_mean", title="PIT: mean (0.5)"),
+    ScoreColumn(
+        score="interval_coverage_0.9",
+        title="positive cells: coverage of the 90 % interval (0.9)",
+        subset="positive",
+    ),
+    ScoreColumn(
+        score="interval_width_percent_0.9", title="positive cells: its width [%]", subset="positive"
+    ),
+    ScoreColumn(score="interval_coverage_0.9", title="all cells: coverage of the closed interval"),
+    ScoreColumn(score="interval_nominal_coverage_0.9", title="all cells: what the law gives it"),
+    ScoreColumn(score="interval_overcoverage_0.9", title="all cells: over-coverage (0)"),
+)
 PAPERS = (
     ScoreColumn(score="mae", title="MAE, all cells [%]", better="low"),
     ScoreColumn(score="mae", title="MAE, positive cells [%]", subset="positive", better="low"),
@@ -86,6 +101,7 @@ GROUPS = {
     "Ranking and classes of presence": RANKING,
     "Probability of presence": PROBABILITY,
     "Law of the density": DENSITY,
+    "Calibration of the law of density": LAW,
     "As in the papers, for comparison": PAPERS,
     "Total area": TOTALS,
 }

@@ -109,8 +109,9 @@ def _forest(source: Source, scores: SchemeScores, scheme: str) -> list[str]:
         subjects=[source.model_label(subject)] if subject else [],
         synthetic=source.synthetic,
         notes=[
-            "Bars: spatial-block intervals within this epoch. Dashed: the ceiling (LightGBM "
-            "trained on other blocks of the same epoch).",
+            "Bars: spatial-block intervals within this epoch. Dashed: the ceiling "
+            f"({source.model_label(source.evaluation.ceiling_model)} trained on other blocks of "
+            "the same epoch).",
             "A triangle at the edge: the value lies beyond the axis; it stands at the right.",
         ],
         columns=4,
@@ -161,10 +162,11 @@ def _ceiling(source: Source, scores: SchemeScores) -> list[str]:
             )  # fmt: skip
             made.append([epoch, column.title, own.text, top.text, share, own.n])
     header = ["epoch", "score", "this model", "ceiling", "share of the room closed", "n"]
+    name = source.model_label(source.evaluation.ceiling_model)
     text = (
-        "The ceiling is the same LightGBM, with the past, trained on other blocks of the same "
-        "epoch: what a forecaster could know who had seen the epoch elsewhere. A forecast near it "
-        "is excellent; one above it is suspect. The room is the distance from LightGBM to it."
+        f"The ceiling is the same {name}, trained on other blocks of the same epoch: what a "
+        "forecaster could know who had seen the epoch elsewhere. A forecast near it is excellent; "
+        f"one above it is suspect. The room is the distance from {name} to it."
     )
     return [sentence(text), table(header, made)]
 

@@ -21,6 +21,20 @@ SPECIAL = {
 }
 
 
+READING = {
+    "Calibration of the law of density": "The probability integral transform (PIT) of a law that "
+    "holds is uniform, once observed zeros are spread evenly over the mass at zero (all such "
+    "randomisations at once). Its distance from uniform is a statistic to compare models by, not "
+    "a test: cells depend on each other. The central 90 % interval of the density given presence "
+    "should hold 90 % of the cells with landslides. On all cells the closed interval from the 5 % "
+    "to the 95 % quantile holds more than 90 % even of a law that is right, because zero has a "
+    "mass: over-coverage is what it holds beyond what the law itself gives it.",
+    "Parts of the proper scores (CORP)": "Score = miscalibration - discrimination + uncertainty. "
+    "Intervals come from fewer draws than those of other scores (each takes an isotonic fit) and "
+    "are centred on the value.",
+}
+
+
 def shown_model(source: Source, name: str) -> str:
     """Title of a model, also of those that stand beside the models."""
     return SPECIAL.get(name) or source.model_label(name)
@@ -106,7 +120,9 @@ def _epoch_tables(source: Source, scores: SchemeScores, epoch: str, level: int) 
     for title, columns in (*GROUPS.items(), ("Parts of the proper scores (CORP)", PARTS)):
         made = score_table(source, scores, columns, epoch)
         if made:
-            parts += [heading(title, level), made]
+            parts += [heading(title, level)]
+            parts += [sentence(READING[title])] if title in READING else []
+            parts += [made]
     return parts
 
 
@@ -169,10 +185,13 @@ def _mapping_unit_tables(
     parts = [
         heading("Sensitivity to the mapping unit", level),
         sentence(
-            "Presence is any increase in a square of the side given; its forecast takes the cells "
-            "of the square as independent. Prevalence rises with the size, so average precision "
-            "and Brier score of different sizes cannot be compared with each other; models within "
-            "one size can."
+            f"The forecasts of {sizes[0]:g} km cells are aggregated, and no model is fitted again "
+            "to the larger units: this is what the same forecast is worth where the question is "
+            "asked of larger squares, not what a model of larger squares would be worth. Presence "
+            "is any increase in a square of the side given; its forecast takes the cells of the "
+            "square as independent. Prevalence rises with the size, so average precision and Brier "
+            "score of different sizes cannot be compared with each other; models within one size "
+            "can."
         ),
     ]
     header = [f"{column.title}, {size:g} km" for column in columns for size in sizes]

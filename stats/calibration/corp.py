@@ -203,6 +203,55 @@ def corp_of_draws(
     return parts
 
 
+def recalibrated_of_draws(
+    probability: ArrayLike, outcome: ArrayLike, block: ArrayLike, multiplicity: ArrayLike
+) -> FloatArray:
+    """(draw, 2) Brier and log score of the isotonic recalibration in block resamples.
+
+    The same fits as in `corp_of_draws`, several times as fast: whatever the weights, an isotonic
+    fit steps up only behind a case without an event and before one with an event, so that cases
+    between two such places are summed once for all draws. NaN in a draw without any case.
+
+    Args:
+        probability: (case,) forecast within [0, 1]; only its order matters.
+        outcome: (case,) 0 or 1.
+        block: (case,) block numbers from 0.
+        multiplicity: (draw, block) how often each block was drawn.
+
+    Example:
+        >>> p, y, b = [0.1, 0.4, 0.4, 0.8], [0, 1, 0, 1], [0, 0, 1, 1]
+        >>> recalibrated_of_draws(p, y, b, [[1.0, 1.0], [1.0, 0.0]]).round(4)
+        array([[0.125 , 0.3466],
+               [0.    , 0.    ]])
+    """
+    distinct, group, events, weight = _groups(probability, outcome, None)
+    times = np.asarray(multiplicity, dtype=np.float64)
+    number = np.asarray(block)
+    require_same_shape(probability=group, block=number)
+    with_event = np.bincount(group, events, distinct.size) > 0.0
+    without_event = np.bincount(group, weight - events, distinct.size) > 0.0
+    step = np.concatenate([[False], without_event[:-1] & with_event[1:]])
+    place = np.cumsum(step)[group] * times.shape[1] + number
+    size = (int(step.sum()) + 1, times.shape[1])
+
+    def sums(terms: FloatArray) -> FloatArray:
+        found = np.bincount(place, terms, size[0] * size[1]).reshape(size)
+        return np.asarray(times @ found.T, dtype=np.float64)
+
+    event_sum, weight_sum = sums(events), sums(weight)
+    scores = np.full((times.shape[0], 2), np.nan)
+    for draw, (e, w) in enumerate(zip(event_sum, weight_sum, strict=True)):
+        live = w > 0.0
+        if live.any():
+            fit = optimize.isotonic_regression(e[live] / w[live], weights=w[live])
+            # A level of the fit is the frequency of its own cases: its score follows from it.
+            level = np.clip(fit.x[fit.blocks[:-1]], 0.0, 1.0)
+            entropy = special.entr(level) + special.entr(1.0 - level)
+            scores[draw] = fit.weights @ np.stack([level * (1.0 - level), entropy], axis=1)
+            scores[draw] /= w.sum()
+    return scores
+
+
 @dataclass(frozen=True, eq=False)
 class ConsistencyBands:
     """Where the reliability curve of a calibrated forecast would lie, point by point.

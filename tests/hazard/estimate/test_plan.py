@@ -53,6 +53,8 @@ def test_the_ceiling_trains_on_its_test_epoch_in_other_places_alone(cube):
         assert fold.models == ("lightgbm",)
         together |= fold.predict
     assert np.array_equal(together, forward.predict)
+    other = plan_of(cube, ceiling=CeilingConfig(folds=2, block_km=4, model="logistic"))
+    assert {fold.models for fold in other.of(SAME_EPOCH)} == {("logistic",)}
 
 
 def test_the_ceiling_needs_forward_chaining(cube):

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from hazard.archive.records import NotRun
+from hazard.evaluate.resample import block_table
 from hazard.evaluate.run import evaluate_predictions
 from hazard.evaluate.settings import EvaluationSettings
 from tests.hazard.evaluate.planted import SCHEMES, law_fields, model, planted_run, world
@@ -32,6 +33,7 @@ class Evaluated:
         self.folder, self.predictions, self.truth, self.density = (
             folder, predictions, truth, density,
         )  # fmt: skip
+        self.table = block_table(predictions.grid, predictions.mask, SETTINGS)
         self.board = pd.read_parquet(folder / "scoreboard.parquet")
 
     def rows(self, **where):

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from hazard.config.fit import CeilingConfig
 from hazard.config.schema import load_config
 from hazard.errors import DataError
 from hazard.evaluate.run import evaluate_run
@@ -27,8 +28,13 @@ def test_settings_come_from_the_configuration():
     config = config_with(
         "fit.evaluation.draws=77", "fit.evaluation.block_km=7", "fit.evaluation.level=0.8",
         "seed=11", "fit.evaluation.mapping_units_km=[1, 3]",
+        "fit.evaluation.corp_draws=33", "fit.evaluation.susceptibility_edges=[0.1, 0.2, 0.3, 0.4]",
+        "fit.evaluation.hazard_edges_percent=[1, 2, 3, 4]", "fit.ceiling.model=climatology",
     )  # fmt: skip
     found = settings_of(config)
+    assert (found.corp_draws, found.ceiling_model) == (33, "climatology")
+    assert found.susceptibility_edges == (0.1, 0.2, 0.3, 0.4)
+    assert found.hazard_edges_percent == (1.0, 2.0, 3.0, 4.0)
     assert (found.draws, found.block_km, found.level, found.seed) == (77, 7.0, 0.8, 11)
     assert found.mapping_units_km == (1.0, 3.0)
     assert found.resampled == "7 km blocks within this epoch"
@@ -39,7 +45,9 @@ def test_defaults_of_settings_are_those_of_the_configuration():
     assert EvaluationSettings() == EvaluationSettings(
         thresholds_percent=section.thresholds_percent, quantile_levels=section.quantile_levels,
         block_km=section.block_km, draws=section.draws, level=section.level,
-        mapping_units_km=section.mapping_units_km,
+        mapping_units_km=section.mapping_units_km, corp_draws=section.corp_draws,
+        susceptibility_edges=section.susceptibility_edges,
+        hazard_edges_percent=section.hazard_edges_percent, ceiling_model=CeilingConfig().model,
     )  # fmt: skip
 
 

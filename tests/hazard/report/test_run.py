@@ -82,6 +82,21 @@ def test_tables_repeat_the_scoreboard(run):
     assert cells[0] == str(int(keys.loc["auc", "n"]))
 
 
+def test_the_tables_say_whether_the_law_holds_and_what_larger_units_are(run):
+    text = source_text(run, "scores").replace("\\", "").replace(NO_BREAK, " ")
+    board = pd.read_parquet(run / "scoreboard.parquet")
+    board = board[(board["scheme"] == "forward_chaining") & (board["model"] == "default")]
+    board = board[(board["epoch"] == "post 2016") & (board["fold"] == "all")].set_index("score")
+    section = text[text.index("### post 2016") :]
+    section = section[section.index("Calibration of the law of density") :]
+    row = next(line for line in section.splitlines() if line.startswith("| network |"))
+    for score in ("pit_ks_distance", "pit_mean", "interval_overcoverage_0.9"):
+        value, low, high = (float(board.loc[score, name]) for name in ("value", "low", "high"))
+        assert np.isfinite(low)
+        assert interval_text(value, low, high).replace(NO_BREAK, " ") in row
+    assert "no model is fitted again to the larger units" in text
+
+
 def test_a_good_network_is_said_to_win_by_as_much_as_the_scoreboard_says(run):
     source = open_source(run, None)
     duels = duels_of(source, "forward_chaining")

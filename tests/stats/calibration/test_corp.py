@@ -7,7 +7,13 @@ from hypothesis import strategies as some
 from hypothesis.extra import numpy as arrays
 from sklearn.isotonic import IsotonicRegression
 
-from stats.calibration.corp import consistency_bands, corp_of_draws, corp_parts, reliability
+from stats.calibration.corp import (
+    consistency_bands,
+    corp_of_draws,
+    corp_parts,
+    recalibrated_of_draws,
+    reliability,
+)
 from stats.scores.brier import brier_terms
 from stats.scores.logarithmic import log_terms
 
@@ -83,6 +89,19 @@ def test_block_resamples_are_the_parts_of_repeated_cases(rule):
         parts = corp_parts(p[index], y[index], rule=rule)
         expected = [parts.score, parts.miscalibration, parts.discrimination, parts.uncertainty]
         np.testing.assert_allclose(found, expected, atol=1e-12)
+
+
+@given(p=TIED, y=OUTCOMES, times=arrays.arrays(np.int64, (4, 5), elements=some.integers(0, 2)))
+def test_fits_of_segments_are_fits_of_cases_under_ties_and_any_weights(p, y, times):
+    block = np.arange(20) % 5
+    found = recalibrated_of_draws(p, y, block, times)
+    some_case = times.any(axis=1)
+    assert np.isnan(found[~some_case]).all()
+    for column, rule in enumerate(("brier", "log")):
+        full = corp_of_draws(p, y, block, times[some_case], rule=rule)
+        np.testing.assert_allclose(
+            found[some_case, column], full[:, 3] - full[:, 2], rtol=0, atol=1e-12
+        )
 
 
 def test_consistency_bands_hold_a_calibrated_forecast_and_not_a_bent_one():
