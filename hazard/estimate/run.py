@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -35,7 +36,7 @@ from hazard.estimate.references import PATCH_CELLS, ReferenceFitter, cannot_run
 from hazard.estimate.store import FitStore, StoredFit, arrays_hash, content_key
 from hazard.estimate.telling import TrainingTeller
 from hazard.estimate.thresholds import best_thresholds
-from hazard.estimate.write import write_models, write_predictions
+from hazard.estimate.write import model_folder, write_models, write_predictions
 from stats.command.frame import Session
 from stats.resampling.folds import TRAIN, VALIDATION
 
@@ -337,9 +338,13 @@ _SUMMARY = (
 
 
 def _summary(record: Mapping[str, Any]) -> dict[str, Any]:
+    scaled = record.get("standardisation")
     return {
         **{key: record[key] for key in _SUMMARY}, "epochs": len(record.get("history") or []),
         "reads_rain": record.get("reads_rain", True),
+        "folder": model_folder(record["scheme"], record["fold"], record["name"]),
+        # Of what stands in model.json, so that anyone can check it there.
+        "standardisation": content_key(json.loads(scaled)) if scaled else None,
     }  # fmt: skip
 
 

@@ -91,7 +91,7 @@ def write_models(run: Path, cube: Cube, plan: Plan, fits: Loaded, config: Hazard
             },
             "levels_percent": list(config.fit.evaluation.thresholds_percent),
         }  # fmt: skip
-        folder = run / MODELS_FOLDER / scheme / f"fold_{number}" / model
+        folder = run / model_folder(scheme, number, model)
         members: dict[str, Any] = {
             name.removeprefix("variable/"): values
             for name, values in fit.arrays.items() if name.startswith("variable/")
@@ -102,6 +102,16 @@ def write_models(run: Path, cube: Cube, plan: Plan, fits: Loaded, config: Hazard
         in_sample = next(s.in_sample for s in plan.schemes if s.name == scheme)
         _text(folder / "card.md", card_text(record, in_sample=in_sample, report=config.fit.report))
         _text(folder / "model.json", json.dumps(_without_nan(record), indent=1) + "\n")
+
+
+def model_folder(scheme: str, fold: int, model: str) -> str:
+    """Folder of a fit, below the run folder.
+
+    Example:
+        >>> model_folder("final", 0, "default")
+        'models/final/fold_0/default'
+    """
+    return f"{MODELS_FOLDER}/{scheme}/fold_{fold}/{model}"
 
 
 def _text(path: Path, text: str) -> None:

@@ -1,5 +1,6 @@
 """A run of fits: what it writes, what it skips, and that an interrupted one ends the same."""
 
+import hashlib
 import json
 
 import numpy as np
@@ -128,6 +129,14 @@ def test_cards_and_records_tell_what_was_fitted(run):
     role = cube.folds["role_forward_chaining"].values[-1]
     assert record["train"] == int((role == TRAIN).sum())
     assert record["standardisation"]["n_train"] == record["train"]
+    fits = {(f["scheme"], f["fold"], f["name"]): f for f in found.fits}
+    told = fits["forward_chaining", 0, "default"]
+    assert folder / told["folder"] == model
+    # What the provenance says can be checked in the model's own record.
+    text = json.dumps(record["standardisation"], sort_keys=True, separators=(",", ":"))
+    assert told["standardisation"] == hashlib.sha256(text.encode()).hexdigest()
+    assert told["train_cells"] == record["train_cells"]
+    assert fits["forward_chaining", 0, "zero"]["standardisation"] is None
     assert len(record["history"]) >= 1
     with np.load(model / "members.npz") as arrays:
         assert all(values.shape[0] == 2 for values in arrays.values())
