@@ -1,12 +1,21 @@
 """Throughput of the training loop against its own bare step and against an equal PyTorch loop.
 
     python benchmarks/training.py                      # this machine's CPU
+    python benchmarks/training.py --cores 1            # one core: for a machine in use
+    python benchmarks/training.py --contestants step step_plain step_noflags torch torch_folded
     python benchmarks/training.py --device gpu --batch 256 --steps 40
 
 Network: U-Net on a ResNet18 encoder (`described`), 128 x 128 pixels x 13 bands, cells of 32
 pixels, log loss, Adam 1e-3. Every contestant is a process of its own that waits while the others
 run, so one thread pool never disturbs another; rounds are interleaved in one run, because single
 timings on a shared machine swing by a factor of two. On a GPU the computation is bfloat16.
+
+``step_plain`` computes pooling and the decoder's convolutions as they are defined, ``step_noflags``
+leaves XLA's flags alone, ``torch_folded`` gives PyTorch the decoder's identity too, and
+``torch_compiled`` is `torch.compile`, which needs a C++ compiler.
+
+Where other jobs run, threads that wait for each other lose unequally (PyTorch's more than XLA's):
+then compare processor time on one core.
 
 PyTorch is no dependency of the project. Install it beside it, for example
 `pip install torch==2.13.0`, or name another interpreter by `--torch-python`.
@@ -26,7 +35,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 SIDE, BANDS, CELL, SAMPLES = 128, 13, 32, 256
 ENCODER, DECODER = (64, 128, 256, 512), (256, 128, 64, 32, 16)
-CONTESTANTS = ("step", "loop", "torch")
+MAIN = ("step", "loop", "torch")
+CONTESTANTS = (*MAIN, "step_plain", "step_noflags", "torch_folded", "torch_compiled")
 
 
 def data(samples):
@@ -64,7 +74,7 @@ def start_jax(options):
 
     if options.device == "cpu":
         os.environ["JAX_PLATFORMS"] = "cpu"
-        if not options.no_flags:
+        if options.worker != "step_noflags":
             set_cpu_flags()
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     import jax
@@ -79,6 +89,12 @@ def network(options):
         DescribedSusceptibilityConfig,
     )
 
+    if options.worker == "step_plain":
+        from hazard.models import described_susceptibility as used
+        from hazard.models.doubled_convolution import plain_doubled_convolution
+        from hazard.models.max_pooling import plain_max_pool
+
+        used.doubled_convolution, used.max_pool = plain_doubled_convolution, plain_max_pool
     compute = "bfloat16" if options.device == "gpu" else "float32"
     config = DescribedSusceptibilityConfig(bands=BANDS, pixels_per_cell=CELL, compute=compute)
     return lambda rngs: DescribedSusceptibility(config, rngs)
@@ -164,7 +180,30 @@ def run_loop(options):
     )  # fmt: skip
 
 
-def torch_network(torch):
+def torch_doubled(torch, x, skip, weight):
+    """What `hazard.models.doubled_convolution` does, in PyTorch: weight (out, in, 3, 3)."""
+    conv = torch.nn.functional.conv2d
+    up, side = weight[:, : x.shape[1]], weight[:, x.shape[1] :]
+
+    def halves(k, axis):
+        a, b, c = k.unbind(axis)
+        return torch.stack([a, b + c], axis), torch.stack([a + b, c], axis)
+
+    phases = []
+    for p, row in enumerate(halves(up, 2)):
+        for q, kernel in enumerate(halves(row, 3)):
+            padded = torch.nn.functional.pad(x, (1 - q, q, 1 - p, p))
+            phases.append(conv(padded, kernel.contiguous(memory_format=torch.channels_last)))
+    # Written phase by phase into the bands' own order, so that channels stay last.
+    patch, bands, rows, cols = phases[0].shape
+    last = [phase.permute(0, 2, 3, 1) for phase in phases]
+    rows_of = [torch.stack(last[2 * p : 2 * p + 2], 3) for p in (0, 1)]
+    nested = torch.stack(rows_of, 2).reshape(patch, 2 * rows, 2 * cols, bands)
+    out = nested.permute(0, 3, 1, 2)
+    return out if skip is None else out + conv(skip, side, padding=1)
+
+
+def torch_network(torch, folded):
     """The same U-Net in PyTorch."""
     nn = torch.nn
 
@@ -218,8 +257,13 @@ def torch_network(torch):
                 skips.append(x)
             skips.pop()
             for block in self.up:
+                skip = skips.pop() if skips else None
+                if folded:
+                    conv, norm, relu = block[0]
+                    x = block[1](relu(norm(torch_doubled(torch, x, skip, conv.weight))))
+                    continue
                 x = nn.functional.interpolate(x, scale_factor=2, mode="nearest")
-                x = block(torch.cat([x, skips.pop()], 1) if skips else x)
+                x = block(x if skip is None else torch.cat([x, skip], 1))
             return nn.functional.avg_pool2d(self.head(x), CELL)[:, 0]
 
     return UNet()
@@ -232,10 +276,11 @@ def run_torch(options):
     torch.manual_seed(0)
     gpu = options.device == "gpu"
     device = torch.device("cuda" if gpu else "cpu")
-    torch.set_num_threads(os.cpu_count() or 1)
-    model = torch_network(torch).to(device).to(memory_format=torch.channels_last)
+    torch.set_num_threads(len(os.sched_getaffinity(0)))
+    folded = options.worker == "torch_folded"
+    model = torch_network(torch, folded).to(device).to(memory_format=torch.channels_last)
     count = sum(p.numel() for p in model.parameters())
-    step_model = torch.compile(model) if gpu else model
+    step_model = torch.compile(model) if gpu or options.worker == "torch_compiled" else model
     optimiser = torch.optim.Adam(model.parameters(), lr=1e-3, foreach=True)
     samples = options.batch * options.steps * max(1, SAMPLES // (options.batch * options.steps))
     arrays = {k: torch.from_numpy(v).to(device) for k, v in data(samples).items()}
@@ -269,10 +314,10 @@ def run_torch(options):
 
 def launch(name, options):
     """A worker process, warmed up and waiting."""
-    python = options.torch_python if name == "torch" else sys.executable
+    python = options.torch_python if name.startswith("torch") else sys.executable
     command = [python, __file__, "--worker", name, "--device", options.device]
     command += ["--batch", str(options.batch), "--steps", str(options.steps)]
-    command += ["--no-flags"] if options.no_flags else []
+    command += ["--cores", str(options.cores)] if options.cores else []
     environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{os.environ.get('PYTHONPATH', '')}"}
     worker = subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
@@ -300,14 +345,18 @@ def main():
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--steps", type=int, default=8, help="steps of one round")
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--no-flags", action="store_true", help="without the XLA flags of CPUs")
+    parser.add_argument("--contestants", nargs="+", choices=CONTESTANTS, default=MAIN)
+    parser.add_argument("--cores", type=int, help="cores each may use; all unless given")
     parser.add_argument("--torch-python", default=sys.executable, help="interpreter with torch")
     parser.add_argument("--worker", choices=CONTESTANTS)
     options = parser.parse_args()
     if options.worker:
-        {"step": run_step, "loop": run_loop, "torch": run_torch}[options.worker](options)
+        if options.cores:
+            os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-options.cores :])
+        kind = options.worker.split("_")[0]
+        {"step": run_step, "loop": run_loop, "torch": run_torch}[kind](options)
         return
-    workers = {name: launch(name, options) for name in CONTESTANTS}
+    workers = {name: launch(name, options) for name in options.contestants}
     workers = {name: worker for name, worker in workers.items() if worker is not None}
     rates = {name: [] for name in workers}
     for number in range(options.rounds):
@@ -324,21 +373,23 @@ def main():
     load = os.getloadavg()[0]
     print(
         f"device {options.device}, batch {options.batch}, {options.steps} steps a round, "
-        f"{options.rounds} rounds, {os.cpu_count()} cores, load at the end {load:.1f}"
+        f"{options.rounds} rounds, {options.cores or os.cpu_count()} cores, "
+        f"load at the end {load:.1f}"
     )
     # Per processor second too: on a shared machine the wall counts what others compute.
     for index, unit in enumerate(("patches/s", "patches per processor second")):
         values = {name: [pair[index] for pair in pairs] for name, pairs in rates.items()}
         print(unit)
         for name, found in values.items():
-            print(f"  {name:5s} best {max(found):8.1f}  median {statistics.median(found):8.1f}")
-        for above, below in (("loop", "step"), ("loop", "torch"), ("step", "torch")):
+            print(f"  {name:14s} best {max(found):7.2f}  median {statistics.median(found):7.2f}")
+        pairs = [("loop", "step"), *((a, b) for a in ("loop", "step") for b in CONTESTANTS[2:])]
+        for above, below in pairs:
             if above in values and below in values:
                 ratios = [a / b for a, b in zip(values[above], values[below], strict=True)]
                 best = max(values[above]) / max(values[below])
                 print(
-                    f"  {above} / {below}: of the best {best:.2f}, "
-                    f"median of the rounds {statistics.median(ratios):.2f}"
+                    f"  {above} / {below}: of the best {best:.2f}, median of the rounds "
+                    f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
                 )
 
 
