@@ -32,7 +32,7 @@ BASELINES: Mapping[str, Baseline] = {
         ),
         Baseline(
             name="logistic",
-            title="logistic regression of presence, log-linear regression of density",
+            title="logistic regression of presence, log-linear regression of density, small ridge",
             needs_past=False, fitted_by=fit_logistic,
         ),
         Baseline(
