@@ -189,7 +189,8 @@ def _draw_page(
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    columns = min(columns, len(panels))
+    # Four maps as a square, not three and one.
+    columns = 2 if len(panels) == 4 and columns == 3 else min(columns, len(panels))
     rows = math.ceil(len(panels) / columns)
     left, bottom, right, top = panels[0].extent_m
     # Fixed places, in inches: solving for them (constrained layout) took 4 s a page.

@@ -145,8 +145,7 @@ def _draw_panel(
         markers = kind == "reliability" and not curve.stepped
         shown_x, shown_y = curve.x, curve.y
         if kind == "precision_recall":
-            # At recall 0 there is no precision; curves are closed there by convention, at 1.
-            shown_x, shown_y = curve.x[curve.x > 0], curve.y[curve.x > 0]
+            shown_y = precision_from_first_hit(curve.x, curve.y)
         ax.plot(
             shown_x, shown_y, color=style.colour, linestyle=style.line, linewidth=style.width,
             drawstyle=draw_style, zorder=above, marker=style.marker if markers else None,
@@ -176,6 +175,22 @@ def _draw_panel(
             bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 1.5},
         )  # fmt: skip
     ax.set_title(panel.title, fontsize=9)
+
+
+def precision_from_first_hit(recall: FloatArray, precision: FloatArray) -> FloatArray:
+    """(point,) precision whose points at recall 0 have that of the first recall above it.
+
+    Nothing is found at recall 0; curves are closed there by convention, at 1, which would draw a
+    line from the top of the panel.
+
+    Example:
+        >>> precision_from_first_hit(np.array([0.0, 0.4, 1.0]), np.array([1.0, 0.3, 0.1])).tolist()
+        [0.3, 0.3, 0.1]
+    """
+    found = np.flatnonzero(recall > 0)
+    if found.size == 0:
+        return precision
+    return np.where(recall > 0, precision, precision[found[np.argmin(recall[found])]])
 
 
 def precision_limit(curves: Sequence[Curve]) -> float:
