@@ -17,9 +17,18 @@ from jaxtyping import Array, Int
 
 from hazard.cube.batches import Batches
 from hazard.cube.gather import gather_pixels
-from hazard.variables import VARIABLES
 
 NumpyArray = np.ndarray[Any, np.dtype[Any]]
+
+PUBLISHED_PREDICTORS = frozenset(
+    {
+        "slope_deg", "elevation_m", "northness", "eastness", "profile_curvature", "plan_curvature",
+        "twi", "rain_max_mm_day", "rain_width_mm_day", "pga", "pga_sd", "stream_distance_m",
+        "monsoons",
+    }
+)  # fmt: skip
+"""The 13 predictors of the paper. The cube may hold more (intensity, spread of ln PGA): with them
+the networks would be others than the published ones."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +76,7 @@ class PixelBands:
         """Those of the published predictors that the study has."""
 
         def known(names: tuple[str, ...]) -> tuple[str, ...]:
-            return tuple(n for n in names if n in VARIABLES)
+            return tuple(n for n in names if n in PUBLISHED_PREDICTORS)
 
         return cls(
             pixels=known(batches.pixel_names), static=known(batches.static_names),
