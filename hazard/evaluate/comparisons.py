@@ -118,6 +118,11 @@ def _mean(estimates: Sequence[Estimate]) -> Estimate:
     few = sum(FEW in e.note for e in estimates)
     if few:
         note += f"; {few} of them hold {FEW} cells with landslides"
+    shared = set(estimates[0].note.split("; ")).intersection(
+        *(e.note.split("; ") for e in estimates[1:])
+    )
+    # What holds for each epoch (few draws, a distance and no test) holds for their mean.
+    note = "; ".join([note, *(p for p in estimates[0].note.split("; ") if p in shared and p)])
     missing = [e for e in estimates if np.isnan(e.value)]
     n = sum(e.n for e in estimates)
     if missing:

@@ -151,6 +151,14 @@ def test_intervals_of_the_parts_are_those_of_full_fits_moved_onto_the_value(eval
         assert row["high"] == pytest.approx(np.quantile(moved, 0.975), abs=0.4 * moved.std())
 
 
+def test_the_mean_over_epochs_says_how_many_draws_it_stands_on(evaluated):
+    where = {**AT, "epoch": "mean", "threshold_percent": 0.0, "model": "default"}
+    row = evaluated.row("brier_miscalibration", **where)
+    assert row["low"] < row["value"] < row["high"]
+    assert "mean of 3 epochs" in row["note"]
+    assert "interval from 200 draws" in row["note"]
+
+
 def test_an_infinite_score_has_no_interval_of_its_miscalibration(evaluated):
     where = {**AT, "threshold_percent": 0.0, "model": "zero"}
     row = evaluated.row("log_score_miscalibration", **where)
