@@ -1,14 +1,17 @@
 """python -m hazard.fit: from an empty folder to a report, and what it says before it starts."""
 
 import json
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import rasterio
+import xarray as xr
 from typer.testing import CliRunner
 
 from hazard.archive.predictions import open_predictions
@@ -168,3 +171,51 @@ def test_a_second_run_with_resume_keeps_every_fit(finished):
     assert all(item["resumed"] for item in fit["fits"])
     after = open_predictions(folder / "run").field("probability", "final", "default")
     assert np.array_equal(before, after, equal_nan=True)
+
+
+def kill_when(happened, command, *, within_s=300):
+    """Start a command, and SIGKILL it as soon as `happened()`; it must not end before."""
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            end = time.monotonic() + within_s
+            while not happened():
+                assert process.poll() is None, process.stderr.read()[-3000:]
+                assert time.monotonic() < end, "it never came to the place where it is killed"
+                time.sleep(0.01)
+        finally:
+            process.kill()
+        process.wait()
+        assert process.returncode == -signal.SIGKILL
+
+
+@pytest.mark.slow
+def test_a_run_that_is_killed_twice_ends_as_one_that_was_not(finished, tmp_path):
+    """Once within a training, once between the forecasts and their scores."""
+    whole, run = finished[0] / "run", tmp_path / "run"
+    command = [sys.executable, "-m", "hazard.fit", finished[0] / "tiny.yaml", "--out", run,
+               "--quiet", "--set", "fit.training.save_every_s=0.001"]  # fmt: skip
+    fits = run / "work" / "fits"
+
+    def training():
+        done = len(list(fits.glob("*.json")))
+        saved = [p for p in (run / "work" / "checkpoints").glob("*/*") if p.name.isdigit()]
+        return done >= 4 and saved
+
+    kill_when(training, command)
+    left = len(list(fits.glob("*.json")))
+    assert 4 <= left < 9
+    assert not (run / "predictions.zarr").exists()
+    kill_when((run / "predictions.zarr").exists, [*command, "--resume"])
+    assert not (run / "scoreboard.csv").exists()
+    done = subprocess.run(
+        [*command, "--resume"], capture_output=True, text=True, cwd=ROOT, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert (run / "scoreboard.csv").read_bytes() == (whole / "scoreboard.csv").read_bytes()
+    a, b = (xr.open_zarr(r / "predictions.zarr", consolidated=False) for r in (whole, run))
+    assert set(a.data_vars) == set(b.data_vars)
+    for name in a.data_vars:
+        np.testing.assert_array_equal(a[name].values, b[name].values, err_msg=str(name))
+    assert (run / "report" / "html" / "index.html").is_file()
