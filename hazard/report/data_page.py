@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import shutil
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from hazard.report.source import Source
 from stats.command.pages import escape, heading, table
 
 SHORT_HASH = 12
+UNBROKEN_HYPHEN = "\u2011"
 
 
 def data_page(source: Source) -> Page:
@@ -94,8 +96,8 @@ def _epochs(source: Source) -> str:
         )
         share = round(row.positive / row.observed, 3) if row.observed else "-"
         rows.append(
-            [epoch.name, str(epoch.start), str(epoch.end), epoch.length_days, epoch.season, images,
-             epoch.monsoons, row.observed, row.positive, share, float(row.area_km2)]
+            [epoch.name, _day(epoch.start), _day(epoch.end), epoch.length_days, epoch.season,
+             images, epoch.monsoons, row.observed, row.positive, share, float(row.area_km2)]
         )  # fmt: skip
     header = [
         "epoch", "first day", "last day", "days", "season", "images", "monsoons since the event",
@@ -104,15 +106,39 @@ def _epochs(source: Source) -> str:
     return table(header, rows)
 
 
+def _day(day: dt.date) -> str:
+    """A date that stays on one line."""
+    return str(day).replace("-", UNBROKEN_HYPHEN)
+
+
+def files_and_hashes(files: str, sha256: str) -> tuple[str, str]:
+    """Names of the files of a layer without their folders, and their hashes cut short.
+
+    Example:
+        >>> files_and_hashes("a/bands.gpkg, b/stations.xml", "67918e3e22180461,883338230a91acf5")
+        ('bands.gpkg, stations.xml', '67918e3e2218, 883338230a91')
+        >>> files_and_hashes("", "")
+        ('derived', '-')
+    """
+    names = [Path(file).name for file in files.split(", ") if file]
+    hashes = [value[:SHORT_HASH] for value in sha256.split(",") if value]
+    return ", ".join(names) or "derived", ", ".join(hashes) or "-"
+
+
 def _inputs(source: Source) -> list[str]:
     inputs = source.cube.inputs
     if not inputs:
         return [absent("Inputs", "the cube records none")]
     rows = [
-        [i["layer"], Path(i["file"]).name or "derived", i["sha256"][:SHORT_HASH] or "-",
-         i["crs"] or "-", i["resampling"], i["unit"], i["source"], "; ".join(i["notes"]) or "-"]
+        [i["layer"], *files_and_hashes(i["file"], i["sha256"]), i["crs"] or "-", i["resampling"],
+         i["unit"], i["source"]]
         for i in inputs
     ]  # fmt: skip
+    noted: dict[str, list[str]] = {}
+    for i in inputs:
+        if i["notes"]:
+            noted.setdefault("; ".join(i["notes"]), []).append(i["layer"])
+    notes = [f"- **{escape(', '.join(who))}**: {escape(text)}" for text, who in noted.items()]
     return [
         sentence(
             f"SHA-256 is cut to {SHORT_HASH} characters here and whole on the page of provenance. "
@@ -120,9 +146,10 @@ def _inputs(source: Source) -> list[str]:
             "in the column of the source; else it is not stated."
         ),
         table(
-            ["layer", "file", "SHA-256", "coordinates", "resampling", "unit", "source", "notes"],
+            ["layer", "file", "SHA-256", "coordinates", "resampling", "unit of the file", "source"],
             rows,
         ),
+        *(["\n".join(notes) + "\n"] if notes else []),
     ]
 
 
