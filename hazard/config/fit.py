@@ -52,14 +52,20 @@ class SchemeConfig(Section):
 class NetworkConfig(Section):
     """The default network. An input without bands in the cube is left out by itself."""
 
-    past_windows: tuple[Annotated[int, Field(ge=3)], ...] = (3, 5, 9)
+    past_windows: tuple[Annotated[int, Field(ge=3)], ...] = BASELINE_PAST_WINDOWS
     """sides of the neighbourhoods of what earlier epochs showed [cells, odd]; baselines read
     those of fit.baseline_past_windows"""
     past_per_year: bool = False
     """past densities per year instead of per epoch (baselines: per epoch always)"""
-    leave_out: tuple[str, ...] = ("days_since_event", "past_epochs")
-    """predictors that the network does not read; a forecast of the next epoch lies outside
-    the range of those that count time"""
+    leave_out: tuple[str, ...] = (
+        "days_since_event",
+        "length_days",
+        "monsoons",
+        "past_epochs",
+        "season",
+    )
+    """predictors that the network does not read: those that are one number per epoch tell a
+    handful of training epochs apart and say nothing about the next one"""
     patch_cells: Annotated[int, Field(ge=2, le=64)] = 16
     """cells along one side of a training patch; the second lattice is shifted by half of it"""
     pixel_halo_cells: Annotated[int, Field(ge=0, le=16)] | None = 1
@@ -72,6 +78,14 @@ class NetworkConfig(Section):
     """blocks of the trunk, and the cells it sees in each direction"""
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
     """share of features dropped in training"""
+    record_width: Count = 64
+    """features of the layers that read what earlier epochs showed"""
+    record_layers: Annotated[int, Field(ge=1, le=8)] = 2
+    """those layers"""
+    record_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """share of their features dropped in training"""
+    record_code: Annotated[int, Field(ge=0)] = 8
+    """numbers that terrain and shaking are reduced to beside a record; 0: the record alone"""
     compute: Literal["float32", "bfloat16"] = "float32"
     """type of the computation; bfloat16 pays on a GPU alone"""
 
@@ -142,16 +156,17 @@ class TrainingConfig(Section):
 
     curriculum: Literal["default", "published"] | tuple[StageConfig, ...] = "default"
     """a named curriculum, or stages"""
-    epochs: Count = 14
-    """default curriculum: largest number of passes over the patches"""
-    batch_size: Count = 2
+    epochs: Count = 20
+    """default curriculum: number of passes over the patches"""
+    batch_size: Count = 4
     """patches per step"""
-    learning_rate: Positive = 2e-3
+    learning_rate: Positive = 1e-2
     """default curriculum: largest learning rate (AdamW, cosine)"""
-    weight_decay: Annotated[float, Field(ge=0)] = 2e-2
-    """default curriculum: decoupled weight decay"""
-    patience: Count = 4
-    """epochs without a better validation loss before a stage stops"""
+    weight_decay: Annotated[float, Field(ge=0)] = 1.0
+    """default curriculum: decoupled weight decay, times the learning rate per step"""
+    patience: Count | None = None
+    """epochs without a better validation loss before a stage stops with its best weights; absent:
+    all epochs, and the last weights"""
     recalibrate: Literal["where_needed", "always"] = "where_needed"
     """where_needed: scores of improper losses alone are recalibrated on validation cells"""
     save_every_s: Positive = 60.0

@@ -324,6 +324,8 @@ def _columns(
                 block = one_hot(values, classes[p.name])
             else:
                 block = apply_scaling(values, scaled.scaling(p.name))[..., None]
+                if p.known is not None:
+                    block = np.where(p.known[..., rows, :][..., inside][..., None], block, 0)
             to = slice(int(first_row[rows.start]), int(first_row[rows.stop]))
             at = slice(start[p.name], start[p.name] + block.shape[-1])
             if place == "pixels":

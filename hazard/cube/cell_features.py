@@ -284,12 +284,17 @@ def with_past(
         values=np.concatenate([features.values, past], axis=-1),
         names=(*features.names, *records.names),
         units=(*features.units, *records.units),
-        transforms=(*features.transforms, *records.transforms),
+        # Linear models would hang on the logarithm of a hair above nothing.
+        transforms=(*features.transforms, *(_gentle(t) for t in records.transforms)),
         changing=(*features.changing, *(True,) * n),
         epoch_only=(*features.epoch_only, *(False,) * n),
         categorical=(*features.categorical, *(False,) * n),
         reach_cells=max(features.reach_cells, records.reach_cells),
     )
+
+
+def _gentle(transform: Transform) -> Transform:
+    return "log1p" if transform == "log_floor" else transform
 
 
 def windows_within(windows: Sequence[int], shape: tuple[int, int]) -> tuple[int, ...]:

@@ -46,7 +46,11 @@ def write_fold_layers(
     x, y = cell_centres(grid)
     fit = config.fit
     # The widest past that any forecaster is given: what is withheld from it is counted.
-    past = (*fit.network.past_windows, *windows_within(fit.baseline_past_windows, mask.shape))
+    past = [
+        side
+        for windows in (fit.network.past_windows, fit.baseline_past_windows)
+        for side in windows_within(windows, mask.shape)
+    ]
     audits = {}
     facts = PartFacts()
     for name, design in designs.items():

@@ -24,7 +24,8 @@ BoolArray = np.ndarray[Any, np.dtype[np.bool_]]
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 
 DAYS_PER_YEAR = 365.25
-DEFAULT_WINDOWS = (3, 5, 9)
+DEFAULT_WINDOWS = (3, 5, 7, 9, 13, 21, 31)
+EPOCHS_ON_RECORD = "past_epochs"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -46,9 +47,21 @@ class PastRecords:
     reach_cells: int
 
     def predictors(self) -> tuple[Predictor, ...]:
-        """One predictor per record, on cells, changing with the epoch."""
+        """One predictor per record, on cells, changing with the epoch.
+
+        Where a cell has no record nothing is known of its past; only the number of epochs on
+        record, 0 there, is known everywhere.
+        """
+        recorded = self.values[self.names.index(EPOCHS_ON_RECORD)] > 0
         return tuple(
-            Predictor(name=name, unit=unit, values=layer, per_epoch=True, transform=transform)
+            Predictor(
+                name=name,
+                unit=unit,
+                values=layer,
+                per_epoch=True,
+                transform=transform,
+                known=None if name == EPOCHS_ON_RECORD else recorded,
+            )
             for name, unit, layer, transform in zip(
                 self.names, self.units, self.values, self.transforms, strict=True
             )
@@ -110,19 +123,19 @@ def past_records(
     total, times = _before(density, horizon), _before(present, horizon)
     last, highest = _last_and_highest(density, mask, horizon)
     columns: list[tuple[str, str, Transform, FloatArray]] = [
-        ("past_last", unit, "log1p", last),
-        ("past_mean", unit, "log1p", _share(total, seen)),
-        ("past_highest", unit, "log1p", highest),
+        ("past_last", unit, "log_floor", last),
+        ("past_mean", unit, "log_floor", _share(total, seen)),
+        ("past_highest", unit, "log_floor", highest),
         ("past_frequency", "1", "identity", _share(times, seen)),
-        ("past_epochs", "1", "identity", seen),
+        (EPOCHS_ON_RECORD, "1", "identity", seen),
     ]
     ever = (seen > 0).astype(np.float64)
     for w in windows:
         around, cells = _box(seen, w), _box(ever, w)
         columns += [
-            (f"past_mean_{w}x{w}", unit, "log1p", _share(_box(total, w), around)),
+            (f"past_mean_{w}x{w}", unit, "log_floor", _share(_box(total, w), around)),
             (f"past_frequency_{w}x{w}", "1", "identity", _share(_box(times, w), around)),
-            (f"past_last_{w}x{w}", unit, "log1p", _share(_box(last, w), cells)),
+            (f"past_last_{w}x{w}", unit, "log_floor", _share(_box(last, w), cells)),
         ]
     names, units, transforms, values = zip(*columns, strict=True)
     return PastRecords(

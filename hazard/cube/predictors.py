@@ -15,12 +15,16 @@ import numpy as np
 from hazard.errors import DataError
 
 Array = np.ndarray[Any, np.dtype[Any]]
-Transform = Literal["identity", "log1p", "sqrt"]
+Transform = Literal["identity", "log1p", "log_floor", "sqrt"]
 Support = Literal["pixel", "cell", "trigger", "epoch"]
+
+# Percent of the cell: 10 m2 of a cell of 1 km2, below what any of the inventories maps.
+LOG_FLOOR = 1e-3
 
 TRANSFORMS: dict[str, Callable[[Array], Array]] = {
     "identity": lambda x: x,
     "log1p": np.log1p,
+    "log_floor": lambda x: np.log(x + LOG_FLOOR),
     "sqrt": np.sqrt,
 }
 # Predictors whose upper tail would otherwise carry the whole variance.
@@ -58,6 +62,8 @@ class Predictor:
         least_spread: standard deviation over the training part, after the transform, at or below
             which the predictor counts as constant. Without it, lengths of 182 and 183 days in
             training would scale a held-out epoch of 52 days to minus hundreds.
+        known: (epoch, y, x) True where the value says something; None: everywhere. Elsewhere it
+            takes no part in the moments and becomes exactly 0 after scaling, the mean.
     """
 
     name: str
@@ -69,6 +75,11 @@ class Predictor:
     transform: Transform = "identity"
     is_class: bool = False
     least_spread: float = 0.0
+    known: np.ndarray[Any, np.dtype[np.bool_]] | None = None
+
+    def __post_init__(self) -> None:
+        if self.known is not None and self.known.shape != tuple(self.values.shape):
+            raise ValueError(f"{self.name}: known {self.known.shape}, values {self.values.shape}")
 
 
 def transform_values(

@@ -149,7 +149,11 @@ def _add_past(
     train = roles == TRAIN
     for predictor in past.predictors():
         values = batches.from_grid(np.asarray(predictor.values))
-        moments = Moments.of(transform_values(values[train], predictor.transform, predictor.name))
+        known = np.ones(values.shape, dtype=bool)
+        if predictor.known is not None:
+            known = batches.from_grid(predictor.known)
+        of_training = values[train & known]
+        moments = Moments.of(transform_values(of_training, predictor.transform, predictor.name))
         if moments.is_constant():
             constant.append(predictor.name)
             continue
@@ -158,7 +162,8 @@ def _add_past(
             mean=moments.mean, sd=moments.sd, n=moments.n,
         )  # fmt: skip
         scalings.append(scaling)
-        columns.append((predictor.name, _clear_padding(apply_scaling(values, scaling), "changing")))
+        scaled = np.where(known, apply_scaling(values, scaling), np.float32(0))
+        columns.append((predictor.name, _clear_padding(scaled, "changing")))
 
 
 def _stack(columns: list[Column], like: Array) -> Array:

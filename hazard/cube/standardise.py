@@ -289,6 +289,8 @@ def _stream(
     for start in range(0, shape[0], max(1, rows_per_block)):
         rows = slice(start, min(start + max(1, rows_per_block), shape[0]))
         use = train[:, rows] if changes else train[:, rows].any(axis=0)
+        if predictor.known is not None:
+            use = use & predictor.known[..., rows, :]
         if not use.any():
             continue
         values = read_rows(predictor, rows, shape)

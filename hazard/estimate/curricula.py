@@ -54,6 +54,8 @@ def curriculum_of(config: TrainingConfig, *, patches: int) -> tuple[Stage, ...]:
             decay_steps=steps,
         )  # fmt: skip
     if config.curriculum == "published":
+        if config.patience is None:
+            return published_curriculum(batch_size=config.batch_size)
         return published_curriculum(batch_size=config.batch_size, patience=config.patience)
     return curriculum_from_json([stage.model_dump() for stage in config.curriculum])
 

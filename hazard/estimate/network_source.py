@@ -46,9 +46,14 @@ class PatchSource:
             batch["pixels"] = gather_pixels(arrays["pixels"], arrays["terrain"][indices])
         if "static" in arrays:
             batch["cells"] = arrays["static"][context]
-        for name in ("epochs", "past"):
-            if name in arrays:
-                batch[name] = jnp.moveaxis(arrays[name][:, context], 0, 1)
+        if "epochs" in arrays:
+            batch["epochs"] = jnp.moveaxis(arrays["epochs"][:, context], 0, 1)
+        if "fresh" in arrays:
+            shape = (core.shape[0], arrays["fresh"].size)
+            batch["fresh"] = jnp.broadcast_to(arrays["fresh"], shape)
+        # The record of a cell holds its surroundings: no halo is read.
+        if "past" in arrays:
+            batch["past"] = jnp.moveaxis(arrays["past"][:, core], 0, 1)
         for name in ("presence", "density", "weight"):
             batch[name] = jnp.moveaxis(arrays[name][:, core], 0, 1)
         return batch
@@ -162,10 +167,12 @@ def patch_source(
             arrays["pixels"] = _pick(batches.pixels, batches.pixel_names, bands.pixels)
     if bands.static and shared is None:
         arrays["static"] = _pick(batches.static, batches.static_names, bands.static)
-    if bands.epochs:
-        arrays["epochs"] = _pick(moving, batches.changing_names, bands.epochs)
+    fresh = np.arange(chosen.size)
     if bands.past:
         arrays["past"] = _pick(moving, batches.changing_names, bands.past)
+        arrays["fresh"] = fresh = _without_record(arrays["past"][:, :-1])
+    if bands.epochs:
+        arrays["epochs"] = _pick(moving[fresh], batches.changing_names, bands.epochs)
     placed = {name: jnp.asarray(value) for name, value in arrays.items()}
     for name in ("pixels", "static"):
         if shared is not None and name in shared:
@@ -210,6 +217,12 @@ def _pick(values: NumpyArray, names: Sequence[str], wanted: Sequence[str]) -> Nu
         if name in names:
             out[..., at] = values[..., list(names).index(name)]
     return out
+
+
+def _without_record(past: NumpyArray) -> NumpyArray:
+    """Epochs in which a cell has no record, the first where all have: terrain is forecast there."""
+    found = np.flatnonzero((past == 0).all(axis=-1).any(axis=1))
+    return (found if found.size else np.zeros(1)).astype(np.int32)
 
 
 def _windows(batches: Batches, halo: int) -> NumpyArray:

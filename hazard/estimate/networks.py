@@ -28,6 +28,7 @@ from hazard.estimate.recalibrate import LogisticMap, fit_logistic_map
 from hazard.models.default import DefaultConfig, DefaultNetwork
 from hazard.models.losses import HAZARD_TERMS
 from hazard.models.positive_law import positive_law
+from hazard.models.record_towers import RecordConfig
 from hazard.models.registry import model_entry
 from hazard.training.checkpoint import CheckpointFolder
 from hazard.training.curriculum import Stage
@@ -190,6 +191,10 @@ class NetworkFitter:
             halo_cells=self.halo, pixel_halo_cells=self.pixel_halo,
             terrain_width=net.terrain_width, width=net.width, depth=net.depth,
             dropout=net.dropout, law=LAW, compute=net.compute,
+            record=RecordConfig(
+                width=net.record_width, layers=net.record_layers, dropout=net.record_dropout,
+                code=net.record_code,
+            ),
         )  # fmt: skip
 
     def _predict(
@@ -248,6 +253,10 @@ def _build(config: DefaultConfig, start: Mapping[str, float], rngs: nnx.Rngs) ->
     module.presence.bias[...] = jnp.full((1,), np.log(rate / (1 - rate)), jnp.float32)
     raw = module.law.initial_raw(start["mean_log_percent"], start["sd_log_percent"])
     module.density.bias[...] = jnp.asarray(raw, jnp.float32)
+    if config.past_used:
+        module.record.offset[...] = jnp.concatenate(
+            [module.presence.bias[...], module.density.bias[...]]
+        )
     return module
 
 

@@ -19,7 +19,7 @@ from hazard.archive.records import ModelRecord, NotRun
 from hazard.baselines.contract import MissingPackageError
 from hazard.config.schema import HazardConfig
 from hazard.cube.batches import Batches
-from hazard.cube.cell_features import features_of_cube, targets_of_cube
+from hazard.cube.cell_features import features_of_cube, targets_of_cube, windows_within
 from hazard.cube.cube_batches import batches_of_cube, patches_of_cube, predictors_of_cube
 from hazard.cube.layout import Cube
 from hazard.cube.patches import PADDING, PatchIndex
@@ -175,11 +175,12 @@ class _Work:
         for absent in plan.not_run:
             session.log.warning(f"{absent.scheme}: not run ({absent.reason})")
         n = fit.network.patch_cells
+        windows = windows_within(fit.network.past_windows, cube.grid.shape)
         count = len(predictors_of_cube(cube))
         with session.reporter.task("read the cube", 3 * count) as advance:
             base = batches_of_cube(
                 cube, index=patches_of_cube(cube, n=n, shift=n // 2),
-                past_windows=fit.network.past_windows, past_per_year=fit.network.past_per_year,
+                past_windows=windows, past_per_year=fit.network.past_per_year,
                 progress=advance,
             )  # fmt: skip
             features = features_of_cube(cube, progress=advance)

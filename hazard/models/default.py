@@ -1,19 +1,28 @@
-"""Our own network: terrain once per step, a wider neighbourhood, triggers and past records.
+"""Our own network: what earlier epochs showed where there is a record, terrain and triggers else.
 
 Data flow, per patch of n x n cells with a halo of h cells on each side (m = n + 2 h):
 
 - ``pixels`` (patch, (n + 2 q) f, ., band): terrain on the nested lattice, q <= h cells of halo;
   encoded to one vector per cell **once**, whatever the number of epochs;
 - ``cells`` (patch, m, m, band): static layers on the cell grid;
-- ``epochs`` (patch, epoch, m, m, band): triggers and descriptors of each epoch;
-- ``past`` (patch, epoch, m, m, band): what earlier epochs showed, the record of any forecaster;
+- ``epochs`` (patch, fresh, m, m, band): triggers and descriptors of those epochs in which some
+  cell has no record: all of them, or the numbers in ``fresh`` (patch, fresh);
 - ``valid`` (patch, m, m): 1 where a cell is mapped; everything else is zero and stays zero;
+- ``past`` (patch, epoch, n, n, band): what earlier epochs showed in a cell and around it, the
+  record of any forecaster; exactly zero in all bands where there is none.
+
+Cells without a record are forecast from terrain and triggers:
+
 - a convolutional trunk of `depth` blocks on the cell grid sees `depth` cells in each direction.
   With h >= depth no border of a patch is seen by its core, so a cell's prediction does not depend
   on the patch in which it is computed (exactly so where q = h, or without pixels);
 - two heads on the n x n core: the logit of presence, and a positive law for the density where
   there is any. Both have a direct linear path from the inputs, so that training starts at the
   base rate and a generalised linear model, and the trunk adds what that misses.
+
+Cells with a record are forecast from it (`hazard.models.record_towers`), by the same two heads:
+where landslides have been seen tells more than terrain, and a few training epochs would let a
+network that reads both learn the terrain of single cells by heart.
 
 The density that is returned is the law's mean, E[density | density > 0]: susceptibility x density
 is the expected density.
@@ -22,9 +31,10 @@ is the expected density.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
@@ -32,6 +42,7 @@ from jaxtyping import Array, Float
 
 from hazard.models.base import ComputeType, compute_dtype
 from hazard.models.positive_law import RAW, positive_law
+from hazard.models.record_towers import RecordConfig, RecordTowers
 from hazard.models.terrain_encoder import TerrainEncoder
 
 
@@ -51,7 +62,8 @@ class DefaultConfig:
         terrain_width: features of the terrain code.
         width: features of the trunk.
         depth: blocks of the trunk, and the cells it sees in each direction.
-        dropout: share of features dropped in training.
+        dropout: share of features of terrain and trunk dropped in training.
+        record: settings of the towers that read the past.
         law: law of the positive densities (`hazard.models.positive_law`).
         base_rate: share of positive cells, where training starts.
         mean_log_percent: mean of the log of positive densities [percent], where training starts.
@@ -71,6 +83,7 @@ class DefaultConfig:
     width: int = 32
     depth: int = 4
     dropout: float = 0.1
+    record: RecordConfig = field(default_factory=RecordConfig)
     law: str = "truncated_lognormal"
     base_rate: float = 0.15
     mean_log_percent: float = -1.2
@@ -129,7 +142,7 @@ class DefaultNetwork(nnx.Module):
                 rngs,
             )
             static += self.terrain.features
-        changing = config.epoch_bands + config.past_used
+        changing = config.epoch_bands
         if static:
             self.static_in = nnx.Linear(static, config.width, dtype=dtype, rngs=rngs)
         if changing:
@@ -141,13 +154,36 @@ class DefaultNetwork(nnx.Module):
         self.presence = _head(features, 1, [np.log(config.base_rate / (1 - config.base_rate))])
         start = self.law.initial_raw(config.mean_log_percent, config.sd_log_percent)
         self.density = _head(features, RAW, start)
+        if config.past_used:
+            begin = [self.presence.bias[...][0], *start]
+            self.record = RecordTowers(config.past_used, static, begin, config.record, dtype, rngs)
 
     def __call__(
         self, batch: Mapping[str, Array], *, rngs: nnx.Rngs | None = None
     ) -> dict[str, Array]:
         """`logit`, `law` (raw parameters) and `density` [percent], each (patch, epoch, n, n)."""
-        halo = self.config.halo_cells
-        static, changing = self._static(batch, rngs), self._changing(batch)
+        static = self._static(batch, rngs)
+        logit, raw = self._terrain(static, batch, rngs)
+        if self.config.past_used:
+            epochs = batch["past"].shape[1]
+            logit, raw = (_spread(part, batch.get("fresh"), epochs) for part in (logit, raw))
+            halo = self.config.halo_cells
+            mapped = _crop(jnp.asarray(batch["valid"], jnp.float32), halo, first_axis=1)
+            past = jnp.asarray(batch["past"], jnp.float32) * mapped[:, None, ..., None]
+            core = None if static is None else _crop(static, halo, first_axis=1)
+            found = self.record(past, core, rngs)
+            recorded = jnp.any(past != 0, axis=-1, keepdims=True)
+            logit = jnp.where(recorded, found[..., :1], logit)
+            raw = jnp.where(recorded, found[..., 1:], raw)
+        return {"logit": logit[..., 0], "law": raw, "density": self.law.mean(raw)}
+
+    def _terrain(
+        self, static: Array | None, batch: Mapping[str, Array], rngs: nnx.Rngs | None
+    ) -> tuple[Array, Array]:
+        """Logit and raw parameters of the law, (patch, fresh or 1, n, n, .)."""
+        changing = None
+        if self.config.epoch_bands:
+            changing = jnp.asarray(batch["epochs"], jnp.float32)
         valid = jnp.asarray(batch["valid"], jnp.float32)[..., None]
         patch, rows, cols, _ = valid.shape
         epochs = 1 if changing is None else changing.shape[1]
@@ -172,15 +208,9 @@ class DefaultNetwork(nnx.Module):
         for index in range(self.config.depth):
             x = getattr(self, f"block{index}")(x, mask, rngs)
         x = self.norm_out(x).reshape(patch, epochs, rows, cols, -1)
-
         joined = jnp.concatenate([part.astype(jnp.float32) for part in (x, *direct)], axis=-1)
-        core = _crop(joined, halo, first_axis=2)
-        raw = self.density(core)
-        return {
-            "logit": self.presence(core)[..., 0],
-            "law": raw,
-            "density": self.law.mean(raw),
-        }
+        core = _crop(joined, self.config.halo_cells, first_axis=2)
+        return self.presence(core), self.density(core)
 
     @property
     def _dtype(self) -> Any:
@@ -199,16 +229,6 @@ class DefaultNetwork(nnx.Module):
             parts.append(jnp.pad(code, pad).astype(jnp.float32))
         return jnp.concatenate(parts, axis=-1) if parts else None
 
-    def _changing(
-        self, batch: Mapping[str, Array]
-    ) -> Float[Array, "patch epoch m m feature"] | None:
-        parts = []
-        if self.config.epoch_bands:
-            parts.append(jnp.asarray(batch["epochs"], jnp.float32))
-        if self.config.past_used:
-            parts.append(jnp.asarray(batch["past"], jnp.float32))
-        return jnp.concatenate(parts, axis=-1) if parts else None
-
 
 class LinearHead(nnx.Module):
     """Dense layer that starts at a constant; float32 throughout."""
@@ -225,6 +245,14 @@ class LinearHead(nnx.Module):
 def _head(features: int, size: int, start: Any) -> LinearHead:
     values = np.asarray(start, dtype=np.float32).reshape(size)
     return LinearHead(features, values)
+
+
+def _spread(x: Array, fresh: Array | None, epochs: int) -> Array:
+    """(patch, fresh, ...) values put at their epochs, (patch, epoch, ...); 0 elsewhere."""
+    if fresh is None or x.shape[1] != fresh.shape[1]:
+        return x
+    empty = jnp.zeros((epochs, *x.shape[2:]), x.dtype)
+    return jax.vmap(lambda values, at: empty.at[at].set(values))(x, fresh)
 
 
 def _crop(x: Array, halo: int, *, first_axis: int) -> Array:

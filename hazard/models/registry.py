@@ -27,7 +27,7 @@ MODELS: Mapping[str, ModelEntry] = {
     for entry in (
         ModelEntry(
             name="default",
-            title="terrain encoder, trunk on the cell grid, presence and positive law",
+            title="towers for cells with a record, terrain and triggers for those without",
             config=DefaultConfig,
             build=DefaultNetwork,
             inputs=(
@@ -41,11 +41,15 @@ MODELS: Mapping[str, ModelEntry] = {
                 ),
                 ArraySpec(
                     name="epochs", axes=("patch", "epoch", "y", "x", "band"),
-                    meaning="standardised triggers per epoch with halo (epoch_bands > 0)",
+                    meaning="standardised triggers with halo, epochs `fresh` (epoch_bands > 0)",
                 ),
                 ArraySpec(
                     name="past", axes=("patch", "epoch", "y", "x", "band"),
-                    meaning="standardised records of earlier epochs with halo (past_bands > 0)",
+                    meaning="standardised records of earlier epochs, or 0 (past_bands > 0)",
+                ),
+                ArraySpec(
+                    name="fresh", axes=("patch", "epoch"),
+                    meaning="numbers of the epochs in `epochs`; absent where these are all",
                 ),
                 ArraySpec(
                     name="valid", axes=("patch", "y", "x"),
@@ -62,7 +66,7 @@ MODELS: Mapping[str, ModelEntry] = {
                     name="density", axes=_CELL, meaning="E[density | density > 0] [percent]"
                 ),
             ),
-            parts=("terrain", "static_in", "epoch_in", "norm_out", "presence", "density"),
+            parts=("terrain", "static_in", "epoch_in", "norm_out", "presence", "density", "record"),
             source="this project",
         ),
         ModelEntry(

@@ -106,12 +106,13 @@ def default_curriculum(
     batch_size: int = 8,
     learning_rate: float = 2e-3,
     weight_decay: float = 1e-2,
-    patience: int = 10,
+    patience: int | None = 10,
     decay_steps: int = 2000,
 ) -> tuple[Stage, ...]:
     """One stage: log loss of presence plus log likelihood of the positive densities.
 
-    Both are proper, so nothing has to be undone afterwards.
+    Both are proper, so nothing has to be undone afterwards. Without `patience` training goes on
+    to the end of the cosine and keeps the last weights.
 
     Example:
         >>> [term.term for term in default_curriculum()[0].terms]
@@ -134,5 +135,7 @@ def default_curriculum(
             ),
             batch_size=batch_size,
             patience=patience,
+            # The best of many looks at a few blocks is an early, unfinished one.
+            restore_best=patience is not None,
         ),
     )  # fmt: skip

@@ -56,6 +56,10 @@ def test_the_surroundings_are_those_of_the_grid(batches, gathered):
     rows, cols = places(batches, HALO)
     mapped = batches.to_grid(np.ones(batches.n_cells, np.float32), fill=0.0)
     assert np.array_equal(gathered["valid"], on_grid(mapped, rows, cols))
+
+
+def test_the_record_of_a_cell_is_its_own_and_zero_without_one(batches, gathered):
+    rows, cols = places(batches, 0)
     column = [n for n in batches.changing_names if n.startswith("past_")].index("past_mean")
     whole = batches.to_grid(
         batches.changing[..., batches.changing_names.index("past_mean")], fill=0.0
@@ -63,6 +67,24 @@ def test_the_surroundings_are_those_of_the_grid(batches, gathered):
     for epoch in range(4):
         expected = on_grid(whole[epoch], rows, cols)
         assert np.array_equal(gathered["past"][:, epoch, ..., column], expected)
+    assert whole[1:].any()
+    names = BandNames.of(batches, leave_out=("past_epochs",))
+    tables = PatchTables.of(batches, halo=HALO, pixel_halo=PIXEL_HALO)
+    source = patch_source(batches, tables, names, epochs=range(4), weight=batches.weight)
+    assert not np.asarray(source.arrays["past"])[0].any()
+
+
+def test_terrain_is_forecast_in_epochs_with_cells_without_a_record_alone(batches):
+    names = BandNames.of(batches, leave_out=("past_epochs",))
+    tables = PatchTables.of(batches, halo=HALO, pixel_halo=PIXEL_HALO)
+    # The second epoch of the study misses some cells in the first.
+    for epochs, expected in ((range(4), [0, 1]), ((2, 0), [1]), ((2, 3), [0])):
+        source = patch_source(batches, tables, names, epochs=epochs, weight=batches.weight)
+        assert np.asarray(source.arrays["fresh"]).tolist() == expected
+        assert source.arrays["epochs"].shape[0] == len(expected)
+    bare = BandNames.of(batches, past=False)
+    source = patch_source(batches, tables, bare, epochs=range(4), weight=batches.weight)
+    assert source.arrays["epochs"].shape[0] == 4
 
 
 def test_every_cell_has_its_own_pixels(cube, batches, gathered):

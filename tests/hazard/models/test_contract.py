@@ -32,7 +32,8 @@ def shapes(name):
             "pixels": (PATCH, N * F, N * F, 3),
             "cells": (PATCH, M, M, 2),
             "epochs": (PATCH, EPOCHS, M, M, 2),
-            "past": (PATCH, EPOCHS, M, M, 1),
+            "past": (PATCH, EPOCHS, N, N, 1),
+            "fresh": (PATCH, EPOCHS),
             "valid": (PATCH, M, M),
         }
     return {"pixels": (PATCH, 64, 64, 3)}
@@ -47,6 +48,9 @@ def make_batch(name, seed=0):
     batch = {k: rng.normal(size=s).astype(np.float32) for k, s in shapes(name).items()}
     if "valid" in batch:
         batch["valid"] = np.ones_like(batch["valid"])
+        # One epoch without a record, so that terrain is asked as well.
+        batch["past"][:, 0] = 0.0
+        batch["fresh"] = np.broadcast_to(np.arange(EPOCHS), batch["fresh"].shape)
     presence = rng.integers(0, 2, size=target_shape(name)).astype(np.float32)
     density = presence * rng.lognormal(size=presence.shape).astype(np.float32)
     targets = {"presence": presence, "density": density, "weight": np.ones_like(presence)}
@@ -168,7 +172,8 @@ def test_a_patch_does_not_see_its_neighbours_in_the_batch(name):
     apply, variables = functional(module), variables_of(module)
     run = jax.jit(lambda b: apply(variables, b, train=False)[0])
     batch = make_batch(name)
-    changed = {k: v.at[1].add(1.0) for k, v in batch.items()}
+    changed = {k: v.at[1].add(jnp.ones((), v.dtype)) for k, v in batch.items() if k != "fresh"}
+    changed |= {k: v for k, v in batch.items() if k == "fresh"}
     before, after = run(batch), run(changed)
     for key, value in before.items():
         np.testing.assert_allclose(value[0], after[key][0], atol=1e-5)

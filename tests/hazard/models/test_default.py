@@ -1,5 +1,7 @@
 """The default network: what it sees, what it does not, and where it starts."""
 
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,10 +9,15 @@ import pytest
 from flax import nnx
 
 from hazard.models.default import DefaultConfig, DefaultNetwork
+from hazard.models.record_towers import RecordConfig
 from hazard.models.terrain_encoder import TerrainEncoder, fold_pixels, reductions
 from hazard.training.functional import functional, variables_of
 
 RNG = np.random.default_rng(0)
+
+
+def without_record(batch):
+    return {**batch, "past": jnp.zeros_like(batch["past"])}
 
 
 def alive(module, seed=1):
@@ -46,7 +53,7 @@ def maps(config, rows, cols, epochs=2):
             "pixels": layers["pixels"][fine],
             "cells": layers["cells"][around],
             "epochs": layers["epochs"][:, *around],
-            "past": layers["past"][:, *around],
+            "past": layers["past"][:, row : row + n, col : col + n],
             "valid": layers["valid"][around],
         }
         return {k: jnp.asarray(v[None], jnp.float32) for k, v in batch.items()}
@@ -66,11 +73,12 @@ def test_a_prediction_does_not_depend_on_the_patch_it_is_made_in():
     apply, variables = functional(module), alive(module)
     _, cut = maps(CONFIG, 14, 14)
     run = jax.jit(lambda b: apply(variables, b)[0]["logit"])
-    one = run(cut(4, 4, 4))[0]
-    # The same cells as the lower right part of another patch.
-    other = run(cut(2, 3, 6))[0]
-    np.testing.assert_allclose(one, other[:, 2:6, 1:5], atol=1e-5)
-    assert float(one.std()) > 0.05
+    for kind in (lambda batch: batch, without_record):
+        one = run(kind(cut(4, 4, 4)))[0]
+        # The same cells as the lower right part of another patch.
+        other = run(kind(cut(2, 3, 6)))[0]
+        np.testing.assert_allclose(one, other[:, 2:6, 1:5], atol=1e-5)
+        assert float(one.std()) > 0.05
 
 
 def test_the_trunk_sees_as_many_cells_as_it_has_blocks():
@@ -94,6 +102,7 @@ def test_cells_that_are_not_mapped_are_not_seen():
     module = DefaultNetwork(CONFIG, nnx.Rngs(0))
     apply, variables = functional(module), alive(module)
     layers, cut = maps(CONFIG, 10, 10)
+    layers["past"][:] = 0.0
     layers["valid"][4, 3] = 0.0
     run = jax.jit(lambda b: apply(variables, b)[0]["logit"])
     before = run(cut(3, 4, 4))
@@ -156,13 +165,73 @@ def test_past_records_can_be_switched_off():
         assert differs == expected
 
 
-def test_training_starts_at_the_base_rate_and_the_stated_law():
-    config = DefaultConfig(cell_bands=2, base_rate=0.07, mean_log_percent=-1.0, sd_log_percent=1.2)
+def test_a_cell_without_a_record_is_forecast_from_terrain_and_triggers_alone():
+    module = DefaultNetwork(CONFIG, nnx.Rngs(0))
+    apply, variables = functional(module), alive(module)
+    batch = maps(CONFIG, 8, 8)[1](2, 2, 4)
+    blank = {**batch, "past": batch["past"].at[0, 0, 1, 2].set(0.0)}
+    found = apply(variables, blank)[0]["logit"]
+    terrain = apply(variables, without_record(batch))[0]["logit"]
+    record = apply(variables, batch)[0]["logit"]
+    assert float(found[0, 0, 1, 2]) == float(terrain[0, 0, 1, 2])
+    others = np.ones(found.shape, bool)
+    others[0, 0, 1, 2] = False
+    np.testing.assert_array_equal(np.asarray(found)[others], np.asarray(record)[others])
+    assert float(jnp.abs(terrain - record).min()) > 1e-4
+
+
+def test_cells_with_a_record_teach_terrain_nothing_but_its_code():
+    module = DefaultNetwork(CONFIG, nnx.Rngs(0))
+    apply, variables = functional(module), alive(module)
+    batch = maps(CONFIG, 8, 8)[1](2, 2, 4)
+
+    def total(params, given):
+        return jnp.sum(apply(variables._replace(params=params), given)[0]["logit"])
+
+    taught = jax.grad(total)(variables.params, batch)
+    moved = {name.split("/")[0].split(".")[0] for name, g in taught.items() if jnp.any(g != 0)}
+    assert moved == {"record"}
+    untouched = jax.grad(total)(variables.params, without_record(batch))
+    assert not any(jnp.any(g != 0) for name, g in untouched.items() if name.startswith("record"))
+
+
+def test_each_cell_epoch_trains_one_tower_and_a_forecast_is_their_mean():
+    module = DefaultNetwork(CONFIG, nnx.Rngs(0))
+    apply, variables = functional(module), alive(module)
+    batch = maps(CONFIG, 30, 30)[1](5, 5, 20)
+
+    def of(share_alone, share_informed):
+        scaled = {
+            name: v * (share_alone if "alone" in name else share_informed)
+            if "alone" in name or "informed" in name
+            else v
+            for name, v in variables.params.items()
+        }
+        return apply(variables._replace(params=scaled), batch)[0]["logit"]
+
+    both, alone, informed, none = of(1, 1), of(1, 0), of(0, 1), of(0, 0)
+    np.testing.assert_allclose(both - none, (alone - none) + (informed - none), atol=1e-4)
+    plain = DefaultNetwork(replace(CONFIG, dropout=0.0, record=RecordConfig(code_dropout=0.0)),
+                           nnx.Rngs(0))  # fmt: skip
+    trained = functional(plain)(variables, batch, key=jax.random.key(3), train=True)[0]["logit"]
+    is_alone = np.isclose(trained, 2 * alone - none, atol=1e-4)
+    is_informed = np.isclose(trained, 2 * informed - none, atol=1e-4)
+    assert (is_alone | is_informed).all()
+    assert 0.4 < is_alone.mean() < 0.6
+
+
+@pytest.mark.parametrize("recorded", [False, True])
+def test_training_starts_at_the_base_rate_and_the_stated_law(recorded):
+    config = DefaultConfig(
+        cell_bands=2, past_bands=3 * recorded, base_rate=0.07, mean_log_percent=-1.0,
+        sd_log_percent=1.2,
+    )  # fmt: skip
     module = DefaultNetwork(config, nnx.Rngs(0))
     cells = jnp.asarray(RNG.normal(size=(1, 12, 12, 2)), jnp.float32)
-    outputs, _ = functional(module)(
-        variables_of(module), {"cells": cells, "valid": jnp.ones((1, 12, 12))}
-    )
+    batch = {"cells": cells, "valid": jnp.ones((1, 12, 12))}
+    if recorded:
+        batch["past"] = jnp.asarray(RNG.normal(size=(1, 2, 4, 4, 3)), jnp.float32)
+    outputs, _ = functional(module)(variables_of(module), batch)
     np.testing.assert_allclose(jax.nn.sigmoid(outputs["logit"]), 0.07, rtol=1e-4)
     location, spread = module.law.parameters(outputs["law"])
     np.testing.assert_allclose(location, -1.0, rtol=1e-4)
