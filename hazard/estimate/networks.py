@@ -109,7 +109,11 @@ class NetworkFitter:
         """
         train_weight = batches.weight * (batches.role == TRAIN)
         stop_weight = batches.weight * (batches.role == VALIDATION)
-        watched = bool(stop_weight.any())
+        config = self._config(bands, batches)
+        curriculum = curriculum_of(self.training, patches=_active(batches, self.tables))
+        # Looks that decide nothing would cost as much as half the training.
+        stops = any(stage.patience is not None or stage.restore_best for stage in curriculum)
+        watched = stops and bool(stop_weight.any())
         n_epochs = batches.weight.shape[0]
         used = np.flatnonzero((train_weight + stop_weight).any(axis=1))
         epochs = range(n_epochs) if used.size >= _SHARED_SHAPES_FROM * n_epochs else used.tolist()
@@ -120,9 +124,7 @@ class NetworkFitter:
                 batches, self.tables.first_lattice(), bands, epochs=epochs, weight=stop_weight,
                 shared=source.arrays,
             )  # fmt: skip
-        config = self._config(bands, batches)
         start = _start_values(batches)
-        curriculum = curriculum_of(self.training, patches=_active(batches, self.tables))
         if not watched:
             curriculum = tuple(_without_watching(stage) for stage in curriculum)
         settings = TrainingSettings(
