@@ -158,6 +158,8 @@ class TrainingConfig(Section):
     """a named curriculum, or stages"""
     epochs: Count = 20
     """default curriculum: number of passes over the patches"""
+    most_steps: Count = 1000
+    """default curriculum: fewer passes where a pass has so many steps that they would be more"""
     batch_size: Count = 4
     """patches per step"""
     learning_rate: Positive = 1e-2

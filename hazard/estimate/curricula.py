@@ -47,9 +47,11 @@ def curriculum_of(config: TrainingConfig, *, patches: int) -> tuple[Stage, ...]:
         patches: training patches, which decide the length of the cosine schedule.
     """
     if config.curriculum == "default":
-        steps = max(1, -(-patches // config.batch_size)) * config.epochs
+        per_pass = max(1, -(-patches // config.batch_size))
+        epochs = min(config.epochs, max(1, -(-config.most_steps // per_pass)))
+        steps = per_pass * epochs
         return default_curriculum(
-            epochs=config.epochs, batch_size=config.batch_size, patience=config.patience,
+            epochs=epochs, batch_size=config.batch_size, patience=config.patience,
             learning_rate=config.learning_rate, weight_decay=config.weight_decay,
             decay_steps=steps,
         )  # fmt: skip

@@ -42,7 +42,7 @@ from stats.resampling.folds import TRAIN, VALIDATION
 
 Array = np.ndarray[Any, np.dtype[Any]]
 # Raised when the meaning of a stored fit changes.
-FIT_VERSION = 3
+FIT_VERSION = 4
 THREADED, THREADS = "lightgbm", 2
 
 
