@@ -41,6 +41,14 @@ class MemberForecasts:
     mean_percent: Array | None = None
 
 
+def same_forecasts(a: MemberForecasts, b: MemberForecasts, where: Array) -> bool:
+    """True where two ensembles forecast the same for all cell-epochs of `where` (epoch, cell)."""
+    return all(
+        np.array_equal(getattr(a, name)[:, where], getattr(b, name)[:, where], equal_nan=True)
+        for name in ("probability", "mu", "sigma")
+    )
+
+
 def combine(members: MemberForecasts, *, base_rate: float) -> dict[str, Array]:
     """Fields of the archive on (epoch, cell), and members on (member, epoch, cell).
 

@@ -27,7 +27,7 @@ from hazard.cube.refit import refit
 from hazard.errors import DataError
 from hazard.estimate.baselines import RAIN_PREFIX, WITHOUT_PAST, BaselineFitter
 from hazard.estimate.errors import CannotFitError
-from hazard.estimate.members import MemberForecasts, combine, exceedance
+from hazard.estimate.members import MemberForecasts, combine, exceedance, same_forecasts
 from hazard.estimate.models import WITH_RAIN_VARIANT, allowed, model_records, without_rain
 from hazard.estimate.network_source import BandNames, has_rain
 from hazard.estimate.networks import NetworkFit, NetworkFitter
@@ -256,6 +256,12 @@ class _Work:
             batches = self._batches(fold)
             record["standardisation"] = batches.standardisation.to_json()
             if model.kind == "network":
+                # Cells with a record do not read the rain: there may be no others to forecast.
+                observed = forecasts["observed"]
+                if rain and same_forecasts(
+                    observed, forecasts["climatological"], np.asarray(fold.predict)
+                ):
+                    forecasts, reads_rain = {"observed": observed}, False
                 record["reads_rain"] = reads_rain
         train = fold.role == TRAIN
         targets = self.baselines.targets
