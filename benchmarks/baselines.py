@@ -24,7 +24,6 @@ from scipy.optimize import brentq
 from scipy.special import expit, logit
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from hazard.baselines.contract import PAST_WINDOWS
 from hazard.baselines.registry import BASELINES
 from hazard.cube.cell_features import (
     CellTargets,
@@ -35,6 +34,7 @@ from hazard.cube.cell_features import (
 )
 from hazard.cube.cube_batches import designs_of_cube
 from hazard.cube.layout import open_cube
+from hazard.variables import PAST_WINDOWS
 from stats.resampling.folds import TEST
 from stats.resampling.folds_temporal import forward_chaining
 from stats.scores.brier import brier_terms

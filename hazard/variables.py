@@ -11,6 +11,9 @@ from typing import Literal
 
 STANDARD_GRAVITY_M_S2 = 9.80665
 PERCENT_G_TO_M_S2 = STANDARD_GRAVITY_M_S2 / 100.0
+# Neighbourhoods [cells] of the records of earlier epochs, for networks and baselines alike; chosen
+# as the settings of the trees were (`hazard.baselines.boosting.BoostingSettings`).
+PAST_WINDOWS = (3, 5, 7, 9, 13, 21, 31)
 
 Support = Literal["pixel", "cell", "trigger"]
 

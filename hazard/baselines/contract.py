@@ -13,7 +13,6 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from hazard.config.fit import BASELINE_PAST_WINDOWS
 from hazard.cube.cell_features import CellFeatures
 from hazard.errors import DataError, UserError
 from hazard.forecast import FULL_CELL_PERCENT, Forecast
@@ -24,8 +23,6 @@ Float32Array = np.ndarray[Any, np.dtype[np.float32]]
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 Int8Array = np.ndarray[Any, np.dtype[np.int8]]
 
-# Neighbourhoods [cells] of the past records that the baselines are given, whatever a network reads.
-PAST_WINDOWS = BASELINE_PAST_WINDOWS
 # Rasters are float32: a full cell may be stored a hair above 100 percent.
 _SLACK_PERCENT = 1e-3
 

@@ -12,9 +12,9 @@ import numpy as np
 
 from hazard.baselines.contract import BoolArray, TrainingCells
 from hazard.cube.cell_features import PAST_PREFIX
+from hazard.cube.past import EPOCHS_ON_RECORD
 from stats.resampling.folds import TEST, TRAIN
 
-PAST_EPOCHS = "past_epochs"
 # Test cells without a record, at the edges of a mapped area, may be too few to train any for.
 _FEW = 0.05
 
@@ -39,9 +39,10 @@ def offered_names(
     features = cells.features
     if knows_test_epochs(cells) if changing is None else changing:
         return list(features.names)
+    left_out = () if past_epochs else (EPOCHS_ON_RECORD,)
     return [
         name for name, changes in zip(features.names, features.changing, strict=True)
-        if not changes or (name.startswith(PAST_PREFIX) and (past_epochs or name != PAST_EPOCHS))
+        if not changes or (name.startswith(PAST_PREFIX) and name not in left_out)
     ]  # fmt: skip
 
 
@@ -56,7 +57,7 @@ def rows_with_record(cells: TrainingCells, first_epochs: bool | None) -> BoolArr
     every = np.ones(cells.density().size, dtype=bool)
     if not cells.features.has_past:
         return every
-    count = cells.features.column(PAST_EPOCHS)
+    count = cells.features.column(EPOCHS_ON_RECORD)
     if first_epochs is None:
         test = cells.role == TEST
         first_epochs = not test.any() or float(np.mean(count[test] == 0)) > _FEW

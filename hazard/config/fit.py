@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from hazard.config.study import Fraction, Positive
 from hazard.config.validation import Section
+from hazard.variables import PAST_WINDOWS
 
 Count = Annotated[int, Field(ge=1)]
 FourLimits = Annotated[tuple[float, ...], Field(min_length=4, max_length=4)]
@@ -15,9 +16,6 @@ Scheme = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
 # `same_epoch_blocks` and `published_split` are made by the fit, not stored with the cube.
 SAME_EPOCH, PUBLISHED_SPLIT = "same_epoch_blocks", "published_split"
-# Neighbourhoods [cells] of the past records that the baselines read; chosen as the settings of the
-# trees were (`hazard.baselines.boosting.BoostingSettings`).
-BASELINE_PAST_WINDOWS = (3, 5, 7, 9, 13, 21, 31)
 
 Baseline = Literal[
     "zero",
@@ -52,7 +50,7 @@ class SchemeConfig(Section):
 class NetworkConfig(Section):
     """The default network. An input without bands in the cube is left out by itself."""
 
-    past_windows: tuple[Annotated[int, Field(ge=3)], ...] = BASELINE_PAST_WINDOWS
+    past_windows: tuple[Annotated[int, Field(ge=3)], ...] = PAST_WINDOWS
     """sides of the neighbourhoods of what earlier epochs showed [cells, odd]; baselines read
     those of fit.baseline_past_windows"""
     past_per_year: bool = False
@@ -314,7 +312,7 @@ class FitConfig(Section):
         "lightgbm_without_past",
     )
     """forecasters to compare with"""
-    baseline_past_windows: tuple[Annotated[int, Field(ge=3)], ...] = BASELINE_PAST_WINDOWS
+    baseline_past_windows: tuple[Annotated[int, Field(ge=3)], ...] = PAST_WINDOWS
     """sides of the neighbourhoods of what earlier epochs showed, for the baselines [cells, odd];
     those wider than the study are left out"""
     references: ReferenceConfig = ReferenceConfig()

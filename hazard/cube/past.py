@@ -18,13 +18,14 @@ from typing import Any
 import numpy as np
 
 from hazard.cube.predictors import Array, Predictor, Transform, check_finite
+from hazard.variables import PAST_WINDOWS
 from stats.resampling.folds import TEST, TRAIN, VALIDATION
 
 BoolArray = np.ndarray[Any, np.dtype[np.bool_]]
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 
 DAYS_PER_YEAR = 365.25
-DEFAULT_WINDOWS = (3, 5, 7, 9, 13, 21, 31)
+DEFAULT_WINDOWS = PAST_WINDOWS
 EPOCHS_ON_RECORD = "past_epochs"
 
 

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from hazard.archive.records import SchemeRecord
-from hazard.evaluate.cases import Cases, ModelFields
-from hazard.evaluate.comparisons import gain, mean_over_epochs
-from hazard.evaluate.optimism import shared_cells
+from hazard.evaluate.optimism import Read, ScoreCases, gap_rows, paired_gaps
 from hazard.evaluate.rows import NOT_RUN, Row
 from hazard.evaluate.scoreboard import MEAN, Board
-from hazard.evaluate.scoring import Scores, orientation
 
 SUFFIX = "_leaking_minus_honest"
 NOTE = "positive: the leak flatters the model"
-
-Read = Callable[[str, str], ModelFields]
-ScoreCases = Callable[[Cases], Scores]
 
 
 def leak_rows(board: Board, read: Read, score: ScoreCases) -> Iterator[Row]:
@@ -60,18 +54,5 @@ def _rows(
     epochs = sorted(e for s, e in run if s == leaking.name and (honest.name, e) in run)
     if not epochs:
         return
-    first, second = read(leaking.name, model), read(honest.name, model)
-    gaps: dict[int, Scores] = {}
-    for epoch in epochs:
-        pair = shared_cells(first.cases(epoch), second.cases(epoch))
-        if pair is not None:
-            a, b = (score(cases) for cases in pair)
-            gaps[epoch] = {key: gain(key, a[key], b[key]) for key in a if orientation(key.score)}
-    if len(gaps) > 1:
-        gaps[MEAN] = mean_over_epochs(list(gaps.values()))
-    for epoch, scores in gaps.items():
-        for key, estimate in scores.items():
-            yield board.row(
-                leaking, model, epoch, key, estimate, score=f"{key.score}{SUFFIX}",
-                reference=honest.name, note=NOTE,
-            )  # fmt: skip
+    gaps = paired_gaps(read(leaking.name, model), read(honest.name, model), epochs, score)
+    yield from gap_rows(board, leaking, honest, model, gaps, suffix=SUFFIX, note=NOTE)

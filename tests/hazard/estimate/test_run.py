@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from hazard.archive.predictions import open_predictions
-from hazard.baselines.contract import PAST_WINDOWS
 from hazard.config.fit import CeilingConfig, ReferenceConfig, SchemeConfig
 from hazard.estimate import networks
 from hazard.estimate.run import estimate_run
+from hazard.variables import PAST_WINDOWS
 from stats.resampling.folds import TEST, TRAIN
 from tests.hazard.estimate.small_fit import silent, small_config
 from tests.hazard.small_cube import write_small_cube
