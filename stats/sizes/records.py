@@ -17,7 +17,13 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from stats.case_arrays import BoolArray, FloatArray, as_finite
-from stats.sizes.whole_pixels import Pixels, are_multiples, find_pixels, share_of_multiples
+from stats.sizes.whole_pixels import (
+    TOLERANCE,
+    Pixels,
+    are_multiples,
+    find_pixels,
+    share_of_multiples,
+)
 
 MinimumFrom = Literal["given", "smallest area", "gap"]
 
@@ -55,7 +61,7 @@ class AreaRecord:
         n: areas looked at.
         minimum_mapping_area_m2: smallest landslide that the inventory claims to hold.
         minimum_from: "given", "smallest area" of the file, or the "gap" above slivers.
-        lower_m2: where a truncated likelihood begins: the minimum, or half a pixel below it.
+        lower_m2: where a truncated likelihood begins: the minimum, or the edge of its pixel bin.
         n_fit: areas that enter the likelihood.
         n_below: areas below the minimum, which do not.
         n_spent: 1 where the smallest area sets the minimum and so says nothing beyond it.
@@ -191,7 +197,7 @@ def read_record(
     gap = find_gap(areas, pixel_m2=step)
     minimum, rule = _minimum(areas, minimum_mapping_area_m2, gap)
     binned = step if step >= BINS_MATTER * minimum else None
-    lower = minimum if binned is None else _lower_edge(minimum, binned)
+    lower = minimum if binned is None else _lower_edge(minimum, binned, given=rule == "given")
     kept = int(areas.size - np.searchsorted(areas, lower, side="left"))
     if not kept:
         raise ValueError(
@@ -229,9 +235,11 @@ def _minimum(areas: FloatArray, given: float | None, gap: Gap | None) -> tuple[f
     return float(areas[0]), "smallest area"
 
 
-def _lower_edge(minimum: float, pixel: float) -> float:
-    """Half a pixel below the smallest whole number of pixels that reaches the minimum."""
-    return (math.ceil(minimum / pixel - 1e-6) - 0.5) * pixel
+def _lower_edge(minimum: float, pixel: float, *, given: bool) -> float:
+    """Half a pixel below the first bin: of the smallest area, or that reaches a given minimum."""
+    count = minimum / pixel
+    first = math.ceil(count - TOLERANCE) if given else round(count)
+    return (max(1, first) - 0.5) * pixel
 
 
 def _given_pixels(areas: FloatArray, pixel_m2: float) -> Pixels | None:
