@@ -15,10 +15,15 @@ import jax
 
 from stats.sizes.laws.dps import DP, DPS, DPS_EXTENDED
 from stats.sizes.laws.family import Law, Parameter
+from stats.sizes.laws.gpd import EGPD, GPD
+from stats.sizes.laws.ig import IG
+from stats.sizes.laws.lognormal import LOGNORMAL
+from stats.sizes.laws.power import POWER
 
 __all__ = ["LAWS", "Law", "Parameter", "law_named", "log_density"]
 
-LAWS: Mapping[str, Law] = MappingProxyType({law.name: law for law in (DPS, DPS_EXTENDED, DP)})
+_ALL = (DPS, DPS_EXTENDED, DP, IG, POWER, LOGNORMAL, GPD, EGPD)
+LAWS: Mapping[str, Law] = MappingProxyType({law.name: law for law in _ALL})
 
 
 def law_named(name: str) -> Law:

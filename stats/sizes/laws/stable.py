@@ -7,6 +7,8 @@ so that no NaN leaks into a gradient.
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 
@@ -16,7 +18,7 @@ _SMALL_SINH = 0.25
 _SMALL_LOG1P = 0.04
 
 
-def log1mexp(y: jax.Array) -> jax.Array:
+def log1mexp(y: Any) -> jax.Array:
     r"""Log of 1 - e^{-y} for y > 0, exact for small and for large y.
 
     Example:
@@ -29,7 +31,7 @@ def log1mexp(y: jax.Array) -> jax.Array:
     return jnp.where(near, jnp.log(-jnp.expm1(-low)), jnp.log1p(-jnp.exp(-high)))
 
 
-def log_expm1_ratio(y: jax.Array) -> jax.Array:
+def log_expm1_ratio(y: Any) -> jax.Array:
     r"""Log of (1 - e^{-y}) / y for any real y; 0 at y = 0.
 
     It is -y/2 + ln(sinh(x)/x) with x = y/2, which is even and free of cancellation.
@@ -57,7 +59,7 @@ def log_expm1_ratio(y: jax.Array) -> jax.Array:
     return jnp.where(small, series, direct) - x
 
 
-def log1p_ratio(v: jax.Array) -> jax.Array:
+def log1p_ratio(v: Any) -> jax.Array:
     r"""Quotient ln(1 + v) / v for v > -1; 1 at v = 0.
 
     Example:
@@ -74,7 +76,7 @@ def log1p_ratio(v: jax.Array) -> jax.Array:
     return jnp.where(small, 1.0 + series, jnp.log1p(safe) / safe)
 
 
-def log_softplus(q: jax.Array) -> jax.Array:
+def log_softplus(q: Any) -> jax.Array:
     r"""Log of softplus, ln ln(1 + e^q), linear in q far to the left.
 
     Example:
@@ -88,7 +90,7 @@ def log_softplus(q: jax.Array) -> jax.Array:
     return jnp.where(left, far - e * (0.5 - 5.0 / 24.0 * e), jnp.log(jax.nn.softplus(near)))
 
 
-def log_expm1(s: jax.Array) -> jax.Array:
+def log_expm1(s: Any) -> jax.Array:
     r"""Log of e^s - 1 for s > 0, exact for small s and without overflow for large s.
 
     Example:
