@@ -15,7 +15,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 
-from stats.case_arrays import FloatArray, as_finite, as_probability
+from stats.case_arrays import FloatArray, as_finite, as_nonnegative, as_probability
 from stats.laws.lognormal import TruncatedLognormal
 
 
@@ -49,6 +49,9 @@ class PositiveLaw(Protocol):
 
     def squared_survival(self, above: ArrayLike = 0.0, /) -> FloatArray:
         """Integral of (1 - G)^2 from `above` upwards."""
+
+    def take(self, which: ArrayLike, /) -> PositiveLaw:
+        """The laws of some cases."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,6 +102,40 @@ class Hurdle:
         values = as_finite("x", x)
         inside = self.probability * self.positive.sf(np.maximum(values, 0.0))
         return np.where(values < 0.0, 1.0, inside)
+
+    def mass(self, x: ArrayLike) -> FloatArray:
+        """P(X = x): 1 - p at 0, else 0.
+
+        Example:
+            >>> hurdle_lognormal([0.2, 0.2], [0.0, 0.0], [1.0, 1.0]).mass([0.0, 1.0])
+            array([0.8, 0. ])
+        """
+        return np.where(as_finite("x", x) == 0.0, 1.0 - self.probability, 0.0)
+
+    def log_density(self, x: ArrayLike) -> FloatArray:
+        """ln(1 - p) at 0, ln p + ln g(x) above: against counting at 0 and length above it.
+
+        Example:
+            >>> hurdle_lognormal([0.2, 0.2], [0.0, 0.0], [1.0, 1.0]).log_density([0, 1]).round(4)
+            array([-0.2231, -2.5284])
+        """
+        values = as_nonnegative("x", x)
+        with np.errstate(divide="ignore"):
+            absent, present = np.log1p(-self.probability), np.log(self.probability)
+        return np.where(values == 0.0, absent, present + self.positive.log_density(values))
+
+    def limited_mean(self, x: ArrayLike) -> FloatArray:
+        """E min(X, x), the integral of 1 - F from 0 to x: p times that of the positive law."""
+        return self.probability * self.positive.limited_mean(x)
+
+    def squared_survival(self, above: ArrayLike = 0.0) -> FloatArray:
+        """Integral of (1 - F)^2 from `above` upwards: p^2 times that of the positive law."""
+        return self.probability**2 * self.positive.squared_survival(above)
+
+    def take(self, which: ArrayLike) -> Hurdle:
+        """The laws of some cases, by index or mask; the positive law must know how."""
+        chosen = np.asarray(which)
+        return Hurdle(self.probability[chosen], self.positive.take(chosen))
 
     def quantile(self, level: ArrayLike) -> FloatArray:
         """Smallest x with F(x) >= `level`: 0 up to level 1 - p, then the positive law's.

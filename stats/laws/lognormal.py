@@ -119,6 +119,10 @@ class TruncatedLognormal:
         """
         return -np.expm1(self._log_cdf(self._log_x(x)))
 
+    def mass(self, x: ArrayLike) -> FloatArray:
+        """P(X = x): no value has any."""
+        return np.zeros(np.broadcast_shapes(as_finite("x", x).shape, self.shape))
+
     def log_density(self, x: ArrayLike) -> FloatArray:
         """Log of the density g(x) per unit of x; -inf at 0 and above `upper`.
 
@@ -165,6 +169,15 @@ class TruncatedLognormal:
     def median(self) -> FloatArray:
         """Quantile at 0.5."""
         return self.quantile(0.5)
+
+    def sample(self, rng: np.random.Generator) -> FloatArray:
+        """One draw per case."""
+        return self.quantile(rng.random(self.shape))
+
+    def take(self, which: ArrayLike) -> TruncatedLognormal:
+        """The laws of some cases, by index or mask."""
+        chosen = np.asarray(which)
+        return TruncatedLognormal(self.mu[chosen], self.sigma[chosen], self.upper[chosen])
 
     def partial_moment(self, order: int, x: ArrayLike | None = None) -> FloatArray:
         r"""E[X^k; X <= x] = e^{k mu + k^2 sigma^2/2} Phi(z - k sigma) / Phi(b); k is `order`.
