@@ -23,7 +23,7 @@ What the defaults allow before any data, as 95 % intervals: alpha 0.5 to 3.8 (sl
 alpha 0.5 1 4
 beta -2 2 2e+01
 rollover_m2 7 5e+02 1e+04
->>> found.without_rollover.round(2)
+>>> round(found.without_rollover, 2)
 0.35
 
 All areas are in m2. An inventory in other units, or of other things, needs its own priors:
@@ -202,7 +202,7 @@ class Implied:
     """
 
     quantiles: dict[str, tuple[float, float, float]]
-    without_rollover: np.float64
+    without_rollover: float
 
 
 def implied(
@@ -233,4 +233,4 @@ def implied(
     for name, v in values.items():
         low, middle, high = (float(q) for q in np.nanquantile(v, (0.025, 0.5, 0.975)))
         found[name] = (low, middle, high)
-    return Implied(found, np.mean(none))
+    return Implied(found, float(np.mean(none)))
