@@ -171,6 +171,13 @@ def _notes(theta: FloatArray, lower: float, upper: float) -> tuple[str, ...]:
     return tuple(found)
 
 
+def _refusal_extended(theta: FloatArray) -> str | None:
+    alpha, beta = float(theta[0]), float(theta[1])
+    if beta >= -alpha:
+        return None
+    return f"beta: found {beta:g}; expected at least -alpha = {-alpha:g} (the Pareto limit)"
+
+
 _ALPHA = Parameter(
     "alpha", "1", 0.0, math.inf, "exponent of the cumulative tail (density: alpha + 1)"
 )
@@ -214,6 +221,7 @@ DPS_EXTENDED = _law(
     constrain=_constrain_extended,
     unconstrain=_unconstrain_extended,
     starts=_starts_extended,
+    refusal=_refusal_extended,
     needs_lower=True,
 )
 DP = _law("dp", "Double Pareto", _STARK, needs_lower=True, needs_upper=True)

@@ -71,6 +71,8 @@ class Law:
         raw_moment: (theta, order, lower, upper) -> closed form of E[X^order], or None where
             quadrature of the quantile function serves (see `moment`).
         law_notes: (theta, lower, upper) -> remarks peculiar to the family.
+        refusal: theta -> why these values lie outside the domain although each parameter is
+            inside its own interval, or None.
         needs_lower: the law is proper only for lower > 0 (for `dps_extended`: where beta <= 0).
         needs_upper: the law is defined by two finite ends.
     """
@@ -90,6 +92,7 @@ class Law:
     starts: Callable[[FloatArray, float, float], FloatArray]
     raw_moment: Callable[[FloatArray, int, float, float], float | None]
     law_notes: Callable[[FloatArray, float, float], tuple[str, ...]]
+    refusal: Callable[[FloatArray], str | None] = lambda theta: None
     needs_lower: bool = False
     needs_upper: bool = False
 
