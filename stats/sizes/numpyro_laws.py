@@ -8,7 +8,7 @@ precision of the process around: a model that needs float64 enters `jax.enable_x
 Example:
     >>> areas = DoubleParetoSimplified(1.4, 2.3, 800.0, lower=100.0)
     >>> round(float(areas.log_prob(800.0)), 3)
-    -7.61
+    -7.676
 """
 
 from __future__ import annotations
