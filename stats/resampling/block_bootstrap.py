@@ -48,15 +48,17 @@ class BlockDraws:
         multiplicity: (draw, block) how often each block was drawn; rows sum to the number of
             blocks.
         unit: what was resampled, in words.
+        n_units: number of independent units, where blocks share draws and are more than that.
     """
 
     block: IntArray
     multiplicity: FloatArray
     unit: str
+    n_units: int | None = None
 
     @property
     def n_blocks(self) -> int:
-        """Number of resampled units."""
+        """Number of blocks."""
         return int(self.multiplicity.shape[1])
 
     def interval(
@@ -90,7 +92,7 @@ class BlockDraws:
         return interval_of_draws(
             value,
             values,
-            n=self.n_blocks,
+            n=self.n_blocks if self.n_units is None else self.n_units,
             unit=self.unit,
             level=level,
             method=method,
