@@ -88,6 +88,7 @@ class _Replicates:
             )
         )
         self.grid: FloatArray | None = None
+        self.detected = np.ones(theta.shape[0])
         if curve is not None:
             self._tabulate(curve)
 
@@ -101,6 +102,7 @@ class _Replicates:
         seen = 0.5 * (1.0 + np.tanh(0.5 * odds))
         steps = 0.5 * (seen[:, 1:] + seen[:, :-1]) * np.diff(q, axis=1)
         table = np.concatenate([(seen * q)[:, :1], steps], axis=1).cumsum(axis=1)
+        self.detected = table[:, -1]
         self.grid = np.log(table / table[:, -1:])
         self.log_q = log_q
 
@@ -129,6 +131,27 @@ class _Replicates:
             return np.exp(log_share)
         rows = zip(log_share, self.grid, strict=True)
         return np.exp([np.interp(s, self.log_q, row) for s, row in rows])
+
+
+@in_float64
+def share_detected(
+    law: str, theta: FloatArray, recording: Recording, curve: FloatArray
+) -> FloatArray:
+    """(draw,) share of the landslides within the limits that a detection curve records.
+
+    Args:
+        law: name of the law.
+        theta: (draw, k) its parameters.
+        recording: the limits.
+        curve: (draw, 2) ln half area and ln width of the curve.
+
+    Example:
+        >>> theta, curve = np.array([[1.0]]), np.log([[200.0, 0.01]])
+        >>> share = share_detected("power", theta, Recording(lower_m2=100.0), curve)
+        >>> bool(abs(share[0] - 0.5) < 0.01)
+        True
+    """
+    return _Replicates(law, np.asarray(theta), recording, np.asarray(curve)).detected
 
 
 @in_float64
