@@ -130,7 +130,11 @@ class Hurdle:
 
     def squared_survival(self, above: ArrayLike = 0.0) -> FloatArray:
         """Integral of (1 - F)^2 from `above` upwards: p^2 times that of the positive law."""
-        return self.probability**2 * self.positive.squared_survival(above)
+        squared = self.positive.squared_survival(above)
+        # No presence, no tail: also where that of the positive law is infinite.
+        return np.where(self.probability > 0.0, self.probability, 0.0) ** 2 * np.where(
+            self.probability > 0.0, squared, 0.0
+        )
 
     def take(self, which: ArrayLike) -> Hurdle:
         """The laws of some cases, by index or mask; the positive law must know how."""

@@ -61,6 +61,24 @@ class PredictiveLaw(Protocol):
         """One draw per case."""
 
 
+def observed(law: PredictiveLaw, value: ArrayLike) -> FloatArray:
+    """Observed values of the cases of a law, checked.
+
+    Raises:
+        ValueError: a value is missing or below 0, or the shapes differ.
+
+    Example:
+        >>> from stats.laws.bernoulli import Bernoulli
+        >>> observed(Bernoulli(np.array([0.2])), [1.0, 0.0])
+        Traceback (most recent call last):
+        ValueError: shapes differ: law (1,), value (2,)
+    """
+    y = as_nonnegative("value", value)
+    if y.shape != law.shape:
+        raise ValueError(f"shapes differ: law {law.shape}, value {y.shape}")
+    return y
+
+
 def partial_mean(law: PredictiveLaw, x: ArrayLike) -> FloatArray:
     """E[X; X <= x], the part of the mean that lies at or below x.
 

@@ -1,18 +1,20 @@
-r"""Continuous ranked probability score of hurdle laws, positive laws and ensembles.
+r"""Continuous ranked probability score of any predictive law, and of ensembles.
 
 .. math:: \mathrm{CRPS}(F, y) = \int (F(x) - 1\{x \ge y\})^2\,dx
 
 in the unit of y (percent of the cell), smaller is better; for a forecast without spread it is the
-absolute error. For a hurdle law F = 1 - p + p G the integral falls into
+absolute error. For a law of values of 0 or more the integral falls into
 
-.. math:: \mathrm{CRPS} = y - 2 p\,A(y) + p^2 J(0), \qquad
-          A(y) = \int_0^y (1 - G),\; J(r) = \int_r^\infty (1 - G)^2,
+.. math:: \mathrm{CRPS} = y - 2\,A(y) + J(0), \qquad
+          A(y) = \int_0^y (1 - F),\; J(r) = \int_r^\infty (1 - F)^2,
 
 and with the weight :math:`1\{x \ge r\}` of a threshold (y' = max(y, r)) into
 
-.. math:: \mathrm{twCRPS} = (y' - r) - 2 p\,(A(y') - A(r)) + p^2 J(r).
+.. math:: \mathrm{twCRPS} = (y' - r) - 2\,(A(y') - A(r)) + J(r).
 
-Any positive law that knows A and J is scored, in closed form where it has one. Both scores are
+Any law that knows A and J is scored (`stats.laws.predictive`): hurdles, whose A and J are p and p^2
+times those of the positive law, positive laws by themselves, Bernoulli laws, ensembles. No moment
+is needed, so that laws without a mean are scored too, down to a tail index of 1/2. Both scores are
 proper; the weighted one judges the law above the threshold only and is not strictly proper for
 the whole law. Weighting cases by what was observed would not be proper at all.
 
@@ -26,16 +28,20 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from stats.case_arrays import FloatArray, as_finite, as_nonnegative, require_same_shape
+from stats.case_arrays import FloatArray, UndefinedScoreError, as_finite, as_nonnegative
 from stats.laws.hurdle import Hurdle, PositiveLaw
+from stats.laws.predictive import PredictiveLaw, observed
 
 
-def crps_terms(law: Hurdle, value: ArrayLike) -> FloatArray:
-    """(case,) CRPS of hurdle laws.
+def crps_terms(law: PredictiveLaw, value: ArrayLike) -> FloatArray:
+    """(case,) CRPS of predictive laws.
 
     Args:
-        law: (case,) hurdle laws of density [percent].
+        law: (case,) laws of density [percent].
         value: (case,) observed density [percent], 0 or more.
+
+    Raises:
+        UndefinedScoreError: a law has a tail of index 1/2 or less and no end.
 
     Example:
         >>> from stats.laws.hurdle import hurdle_lognormal
@@ -46,13 +52,16 @@ def crps_terms(law: Hurdle, value: ArrayLike) -> FloatArray:
     return threshold_crps_terms(law, value, threshold=0.0)
 
 
-def threshold_crps_terms(law: Hurdle, value: ArrayLike, *, threshold: float) -> FloatArray:
-    """(case,) CRPS of hurdle laws with weight 1 from `threshold` upwards and 0 below.
+def threshold_crps_terms(law: PredictiveLaw, value: ArrayLike, *, threshold: float) -> FloatArray:
+    """(case,) CRPS of predictive laws with weight 1 from `threshold` upwards and 0 below.
 
     Args:
-        law: (case,) hurdle laws of density [percent].
+        law: (case,) laws of density [percent].
         value: (case,) observed density [percent], 0 or more.
         threshold: [percent], 0 or more; 0 gives the CRPS.
+
+    Raises:
+        UndefinedScoreError: a law has a tail of index 1/2 or less and no end.
 
     Example:
         >>> from stats.laws.hurdle import hurdle_lognormal
@@ -60,16 +69,19 @@ def threshold_crps_terms(law: Hurdle, value: ArrayLike, *, threshold: float) -> 
         >>> threshold_crps_terms(law, [0.3], threshold=1.0).round(5)
         array([0.00737])
     """
-    y = as_nonnegative("value", value)
-    require_same_shape(law=law.probability, value=y)
+    y = observed(law, value)
     r = float(as_nonnegative("threshold", threshold))
-    p, positive = law.probability, law.positive
     above = np.maximum(y, r)
-    covered = positive.limited_mean(above)
+    covered = law.limited_mean(above)
     if r > 0.0:
-        covered = covered - positive.limited_mean(np.full(y.shape, r))
-    value_terms = (above - r) - 2.0 * p * covered + p**2 * positive.squared_survival(r)
-    return np.maximum(value_terms, 0.0)
+        covered = covered - law.limited_mean(np.full(y.shape, r))
+    spread = law.squared_survival(r)
+    endless = int(np.count_nonzero(np.isinf(spread)))
+    if endless:
+        raise UndefinedScoreError(
+            f"{endless} of {y.size} laws have a tail of index 1/2 or less: their CRPS is infinite"
+        )
+    return np.maximum((above - r) - 2.0 * covered + spread, 0.0)
 
 
 def positive_crps_terms(

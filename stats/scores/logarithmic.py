@@ -23,6 +23,7 @@ from stats.case_arrays import (
     require_same_shape,
 )
 from stats.laws.hurdle import Hurdle
+from stats.laws.predictive import PredictiveLaw, observed
 
 
 def log_terms(probability: ArrayLike, outcome: ArrayLike) -> FloatArray:
@@ -98,3 +99,17 @@ def hurdle_log_terms(law: Hurdle, value: ArrayLike) -> FloatArray:
     """
     occurrence, size = hurdle_log_parts(law, value)
     return occurrence + size
+
+
+def law_log_terms(law: PredictiveLaw, value: ArrayLike) -> FloatArray:
+    """(case,) minus the log density of any predictive law, of its mass where it has an atom.
+
+    Raises:
+        UndefinedScoreError: the law has no density (an ensemble).
+
+    Example:
+        >>> from stats.laws.gamma import Gamma
+        >>> law_log_terms(Gamma([1.0, 1.0], [2.0, 2.0]), [2.0, 0.0]).round(4)
+        array([1.6931,    inf])
+    """
+    return 0.0 - law.log_density(observed(law, value))

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from stats.case_arrays import FloatArray, as_finite, require_same_shape
-from stats.laws.hurdle import Hurdle
+from stats.laws.predictive import PredictiveLaw, observed
 
 
 def _check_level(level: float) -> float:
@@ -44,8 +44,8 @@ def quantile_terms(quantile: ArrayLike, value: ArrayLike, *, level: float) -> Fl
     return np.where(y <= q, (1.0 - tau) * (q - y), tau * (y - q))
 
 
-def hurdle_quantile_terms(law: Hurdle, value: ArrayLike, *, level: float) -> FloatArray:
-    """(case,) quantile score of hurdle laws at one level.
+def hurdle_quantile_terms(law: PredictiveLaw, value: ArrayLike, *, level: float) -> FloatArray:
+    """(case,) quantile score of predictive laws, such as hurdles, at one level.
 
     Example:
         >>> from stats.laws.hurdle import hurdle_lognormal
@@ -73,3 +73,16 @@ def interval_terms(
         raise ValueError("lower: found a lower end above the upper end")
     outside = np.maximum(low - y, 0.0) + np.maximum(y - high, 0.0)
     return (high - low) + (2.0 / miss) * outside
+
+
+def law_interval_terms(law: PredictiveLaw, value: ArrayLike, *, level: float) -> FloatArray:
+    """(case,) interval score of the central interval of predictive laws.
+
+    Example:
+        >>> from stats.laws.pareto import GeneralisedPareto
+        >>> law = GeneralisedPareto([1.0, 1.0], 0.0)
+        >>> law_interval_terms(law, [0.5, 4.0], level=0.9).round(4)
+        array([ 2.9444, 23.0298])
+    """
+    y, tail = observed(law, value), 0.5 * (1.0 - _check_level(level))
+    return interval_terms(law.quantile(tail), law.quantile(1.0 - tail), y, level=level)
