@@ -125,7 +125,10 @@ class SizeLaw:
         if np.isnan(values).any():
             raise ValueError(f"x: found {int(np.isnan(values).sum())} NaN; expected areas")
         low, high = self.support()
+        # A density has a value at the ends too, where a detection limit often has an area.
         inside = (values > low) & (values < high)
+        if what == "logpdf":
+            inside |= ((values == low) | (values == high)) & (values > 0.0) & np.isfinite(values)
         at = self._at(what, np.where(inside, values, self._median), self._median)
         return np.where(inside, at, np.where(values <= low, below, above))
 

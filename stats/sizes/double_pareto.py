@@ -14,8 +14,9 @@ With `lower` and `upper` the law is truncated to that interval, which is the fiv
 Pareto law of Stark & Hovius (2001), Geophysical Research Letters 28(6), 1091-1094,
 doi:10.1029/2000GL008527.
 
-Formulas name no dtype; the public functions compute in float64. Areas are in m2 by convention,
-any unit serves as long as `t`, `lower` and `upper` share it.
+Functions of one law, on top of `stats.sizes.law`, where the formulas and the other laws are. They
+compute in float64. Areas are in m2 by convention, any unit serves as long as `t`, `lower` and
+`upper` share it.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from stats.precision import in_float64
+from stats.sizes.distribution import SizeLaw, size_law
 
 Values = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -52,29 +54,16 @@ def check_parameters(
         raise ValueError(f"truncation: found [{lower}, {upper}]; expected 0 <= lower < upper")
 
 
-def _log_cdf(x: jax.Array, alpha: float, beta: float, t: float) -> jax.Array:
-    # ln F = -(beta/alpha) ln(1 + (x/t)^-alpha); softplus keeps both tails exact.
-    return -(beta / alpha) * jax.nn.softplus(-alpha * jnp.log(x / t))
+def _law(alpha: float, beta: float, t: float, lower: float, upper: float) -> SizeLaw:
+    check_parameters(alpha, beta, t, lower, upper)
+    return size_law("dps", alpha=alpha, beta=beta, t=t, lower=lower, upper=upper)
 
 
-def _log_pdf(x: jax.Array, alpha: float, beta: float, t: float) -> jax.Array:
-    z = jnp.log(x / t)
-    bend = (1.0 + beta / alpha) * jax.nn.softplus(-alpha * z)
-    return jnp.log(beta) - alpha * z - jnp.log(x) - bend
+def _survival(x: float, alpha: float, beta: float, t: float) -> jax.Array:
+    bend = jax.nn.softplus(-alpha * jnp.log(jnp.asarray(x) / t))
+    return -jnp.expm1(-(beta / alpha) * bend)
 
 
-def _survival(x: jax.Array, alpha: float, beta: float, t: float) -> jax.Array:
-    return -jnp.expm1(_log_cdf(x, alpha, beta, t))
-
-
-def _log_mass(alpha: float, beta: float, t: float, lower: float, upper: float) -> jax.Array:
-    """Log of F(upper) - F(lower), from survival so that a far interval keeps its digits."""
-    tail = _survival(jnp.asarray(upper), alpha, beta, t) if math.isfinite(upper) else 0.0
-    head = _survival(jnp.asarray(lower), alpha, beta, t) if lower > 0.0 else 1.0
-    return jnp.log(jnp.asarray(head) - tail)
-
-
-@in_float64
 def pdf(
     x: Values, alpha: float, beta: float, t: float, *, lower: float = 0.0, upper: float = math.inf
 ) -> Values:
@@ -98,15 +87,9 @@ def pdf(
         >>> float(pdf(np.array(800.0), 1.4, 2.3, 800.0).round(8))
         0.00046032
     """
-    check_parameters(alpha, beta, t, lower, upper)
-    values = jnp.asarray(x)
-    inside = (values > 0.0) & (values >= lower) & (values <= upper)
-    safe = jnp.where(inside, values, t)
-    density = jnp.exp(_log_pdf(safe, alpha, beta, t) - _log_mass(alpha, beta, t, lower, upper))
-    return cast(Values, jnp.where(inside, density, 0.0))
+    return _law(alpha, beta, t, lower, upper).pdf(x)
 
 
-@in_float64
 def survival(
     x: Values, alpha: float, beta: float, t: float, *, lower: float = 0.0, upper: float = math.inf
 ) -> Values:
@@ -116,18 +99,9 @@ def survival(
         >>> float(survival(np.array(1.0e6), 1.4, 2.3, 800.0).round(9))
         7.584e-05
     """
-    check_parameters(alpha, beta, t, lower, upper)
-    values = jnp.asarray(x)
-    inside = jnp.clip(values, max(lower, t * 1e-300), upper)
-    tail = _survival(jnp.asarray(upper), alpha, beta, t) if math.isfinite(upper) else 0.0
-    share = jnp.exp(
-        jnp.log(jnp.maximum(_survival(inside, alpha, beta, t) - tail, 0.0))
-        - _log_mass(alpha, beta, t, lower, upper)
-    )
-    return cast(Values, jnp.where(values <= lower, 1.0, jnp.where(values >= upper, 0.0, share)))
+    return _law(alpha, beta, t, lower, upper).sf(x)
 
 
-@in_float64
 def cdf(
     x: Values, alpha: float, beta: float, t: float, *, lower: float = 0.0, upper: float = math.inf
 ) -> Values:
@@ -137,14 +111,7 @@ def cdf(
         >>> float(cdf(np.array(800.0), 1.4, 2.3, 800.0).round(6))
         0.320222
     """
-    check_parameters(alpha, beta, t, lower, upper)
-    values = jnp.asarray(x)
-    inside = jnp.clip(values, max(lower, t * 1e-300), upper)
-    below = jnp.exp(_log_cdf(jnp.asarray(lower), alpha, beta, t)) if lower > 0.0 else 0.0
-    share = (jnp.exp(_log_cdf(inside, alpha, beta, t)) - below) / jnp.exp(
-        _log_mass(alpha, beta, t, lower, upper)
-    )
-    return cast(Values, jnp.where(values <= lower, 0.0, jnp.where(values >= upper, 1.0, share)))
+    return _law(alpha, beta, t, lower, upper).cdf(x)
 
 
 @in_float64
@@ -172,10 +139,11 @@ def quantile(
     u = np.asarray(probability)
     if u.size and not (np.nanmin(u) >= 0.0 and np.nanmax(u) <= 1.0):
         raise ValueError(f"probability: found {u.min()}..{u.max()}; expected within [0, 1]")
+    # The arithmetic stays as it is: the worlds drawn with it repeat to the last bit.
     # Truncated: u -> F(lower) + u (F(upper) - F(lower)), on the survival side for large u.
-    tail = _survival(jnp.asarray(upper), alpha, beta, t) if math.isfinite(upper) else 0.0
-    head = _survival(jnp.asarray(lower), alpha, beta, t) if lower > 0.0 else 1.0
-    exceedance = head - jnp.asarray(u) * (head - tail)
+    tail = _survival(upper, alpha, beta, t) if math.isfinite(upper) else 0.0
+    head = _survival(lower, alpha, beta, t) if lower > 0.0 else 1.0
+    exceedance = jnp.asarray(head) - jnp.asarray(u) * (head - tail)
     log_cdf = jnp.log1p(-jnp.clip(exceedance, 0.0, 1.0))
     if lower == 0.0 and not math.isfinite(upper):
         log_cdf = jnp.log(jnp.asarray(u))
@@ -210,7 +178,4 @@ def rollover(alpha: float, beta: float, t: float) -> float | None:
         >>> round(rollover(1.4, 2.3, 800.0)), rollover(1.4, 1.0, 800.0)
         (516, None)
     """
-    check_parameters(alpha, beta, t)
-    if beta <= 1.0:
-        return None
-    return t * ((beta - 1.0) / (alpha + 1.0)) ** (1.0 / alpha)
+    return _law(alpha, beta, t, 0.0, math.inf).mode()
