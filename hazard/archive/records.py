@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, TypeVar
 
-ModelKind = Literal["network", "baseline", "reference"]
+ModelKind = Literal["network", "baseline", "reference", "pool"]
 Rain = Literal["observed", "climatological"]
 Record = TypeVar("Record", bound="SchemeRecord | ModelRecord | NotRun")
 
@@ -47,7 +47,8 @@ class ModelRecord:
     Attributes:
         name: name on the axis.
         title: for tables and pages.
-        kind: ``network`` (ours), ``reference`` (published networks) or ``baseline``.
+        kind: ``network`` (ours), ``reference`` (published networks), ``baseline``, or ``pool``
+            (mean forecast of several).
         members: members per scheme; 1 for what has none.
         past_records: True where it reads what earlier epochs showed.
         rain: ``climatological`` where the rain of the epoch was replaced by its climatology.

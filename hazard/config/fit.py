@@ -315,6 +315,8 @@ class FitConfig(Section):
     baseline_past_windows: tuple[Annotated[int, Field(ge=3)], ...] = PAST_WINDOWS
     """sides of the neighbourhoods of what earlier epochs showed, for the baselines [cells, odd];
     those wider than the study are left out"""
+    pools: tuple[tuple[str, ...], ...] = ()
+    """models whose mean forecast, with equal weights, is scored as one more model"""
     references: ReferenceConfig = ReferenceConfig()
     """the published networks"""
     final: FinalConfig | None = FinalConfig()
@@ -337,6 +339,17 @@ class FitConfig(Section):
             raise ValueError(
                 f"found baseline_past_windows {list(windows)}; expected odd sides, rising"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _pools_are_of_models(self) -> FitConfig:
+        known = (*self.networks, *self.references.networks, *self.baselines)
+        for pool in self.pools:
+            if len(set(pool)) < 2 or len(set(pool)) < len(pool) or not set(pool) <= set(known):
+                raise ValueError(
+                    f"found pool {list(pool)}; expected two or more different models of this run: "
+                    f"{', '.join(known)}"
+                )
         return self
 
     @model_validator(mode="after")

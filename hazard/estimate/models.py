@@ -11,6 +11,7 @@ from hazard.config.fit import FitConfig
 from hazard.estimate.baselines import WITHOUT_PAST
 from hazard.estimate.curricula import curriculum_of, reference_curriculum, undo_of
 from hazard.estimate.plan import Plan
+from hazard.estimate.pools import pool_name, pool_title
 from hazard.models.registry import model_entry
 
 CLIMATOLOGICAL = "_climatological_rain"
@@ -19,7 +20,7 @@ WITH_RAIN_VARIANT = ("default", "default_without_past", "lightgbm", "lightgbm_wi
 
 
 def model_records(config: FitConfig, plan: Plan, *, rain: bool) -> tuple[ModelRecord, ...]:
-    """Every model of the run in order: networks, published networks, baselines, rain variants.
+    """Every model in order: networks, published networks, baselines, pools, rain variants.
 
     Args:
         config: section `fit`.
@@ -58,6 +59,17 @@ def model_records(config: FitConfig, plan: Plan, *, rain: bool) -> tuple[ModelRe
                 past_records=other == entry.name and other not in ("zero", "climatology"),
                 probability="Laplace-smoothed" if smoothed else "proper",
                 members=dict.fromkeys(_members(other, plan), 1),
+            )
+        )  # fmt: skip
+    known = {record.name: record for record in records}
+    for parts in config.pools:
+        records.append(
+            ModelRecord(
+                name=pool_name(parts), kind="pool", title=pool_title(parts),
+                past_records=any(known[part].past_records for part in parts),
+                probability="mean of its parts",
+                members={scheme: len(parts) for scheme in known[parts[0]].members},
+                notes=("equal weights, fixed beforehand",),
             )
         )  # fmt: skip
     if config.climatological_rain and rain:

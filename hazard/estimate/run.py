@@ -32,6 +32,7 @@ from hazard.estimate.models import WITH_RAIN_VARIANT, allowed, model_records, wi
 from hazard.estimate.network_source import BandNames, has_rain
 from hazard.estimate.networks import NetworkFit, NetworkFitter
 from hazard.estimate.plan import FoldPlan, Plan, make_plan
+from hazard.estimate.pools import pool_fits, pools_of
 from hazard.estimate.references import PATCH_CELLS, ReferenceFitter, cannot_run
 from hazard.estimate.store import FitStore, StoredFit, arrays_hash, content_key
 from hazard.estimate.telling import TrainingTeller
@@ -130,6 +131,7 @@ def _all_fits(
         with ThreadPoolExecutor(max_workers=THREADS) as pool:
             for done in pool.map(one, threaded):
                 take(done)
+    found += _pools(work, store, session, found)
     if work.config.fit.climatological_rain and has_rain(work.base):
         found += without_rain([done for done in found if not isinstance(done, NotRun)])
     return found
@@ -148,6 +150,29 @@ def _one_fit(
         except (CannotFitError, MissingPackageError, DataError) as error:
             return NotRun(scheme=fold.scheme, model=model.name, fold=fold.number, reason=str(error))
     return {**_summary(store.load(key).record), "key": key, "resumed": reused}
+
+
+def _pools(
+    work: _Work, store: FitStore, session: Session, found: list[NotRun | dict[str, Any]]
+) -> list[NotRun | dict[str, Any]]:
+    """Mixtures of what was fitted, or found finished."""
+    keys = {
+        (done["scheme"], done["fold"], done["name"]): done["key"]
+        for done in found if not isinstance(done, NotRun)
+    }  # fmt: skip
+    made: list[NotRun | dict[str, Any]] = []
+    for fold, own in pools_of(work.config.fit.pools, work.plan.folds, keys):
+        if isinstance(own, NotRun):
+            made.append(own)
+            continue
+        key = content_key({"version": FIT_VERSION, "pool": own})
+        reused = store.has(key)
+        if not reused:
+            fits = {part: store.load(name) for part, name in own.items()}
+            store.save(key, pool_fits(fits, np.asarray(fold.predict)))
+        made.append({**_summary(store.load(key).record), "key": key, "resumed": reused})
+        session.log.info(_line(made[-1]))
+    return made
 
 
 @dataclass(kw_only=True, eq=False)
@@ -199,7 +224,7 @@ class _Work:
     @property
     def fitted(self) -> list[ModelRecord]:
         """Models with a fit of their own."""
-        return [m for m in self.models if not m.variant_of]
+        return [m for m in self.models if not m.variant_of and m.kind != "pool"]
 
     def seed(self, fold: FoldPlan, model: ModelRecord) -> int:
         """Seed of one fit: of the study's seed and what is fitted, whatever else is run."""

@@ -43,8 +43,8 @@ def _is_variant(source: Source, name: str) -> bool:
 
 def _kind_rank(source: Source, name: str) -> int:
     record = source.models.get(name)
-    order = {"network": 0, "reference": 1, "baseline": 2}
-    return order.get(record.kind, 3) if record is not None else 3
+    order = {"network": 0, "pool": 1, "reference": 2, "baseline": 3}
+    return order.get(record.kind, 4) if record is not None else 4
 
 
 def epochs_in(source: Source, rows: pd.DataFrame) -> list[str]:

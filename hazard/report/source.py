@@ -109,6 +109,8 @@ class Source:
         record = self.models.get(name)
         base = record.variant_of if record is not None and record.variant_of else name
         label = LABELS.get(base)
+        if record is not None and record.kind == "pool":
+            label = " + ".join(LABELS.get(part, part) for part in base.split("_and_"))
         if label is None:
             plain = base.removesuffix("_without_past")
             label = LABELS.get(plain, plain.replace("_", " "))

@@ -18,6 +18,7 @@ from tests.hazard.small_cube import write_small_cube
 CONFIG = small_config(
     references=ReferenceConfig(networks=("reference",)), ceiling=CeilingConfig(folds=2, block_km=4),
     baselines=("zero", "climatology", "persistence_mean", "lightgbm"),
+    pools=(("default", "lightgbm"), ("reference", "zero")),
 )  # fmt: skip
 
 
@@ -46,6 +47,39 @@ def test_the_final_model_covers_the_mask_and_nothing_else(run):
     found = np.isfinite(predictions.field("mean_percent", "final", "default"))
     assert np.array_equal(found, np.broadcast_to(predictions.mask, found.shape))
     assert next(s for s in predictions.header.schemes if s.name == "final").in_sample
+
+
+def test_a_pool_is_the_mean_of_its_parts_in_probability_and_in_expected_density(run):
+    folder, _, _, predictions = run
+    parts = {
+        name: predictions.field(name, "forward_chaining", model).astype(float)
+        for model in ("default",) for name in ("probability", "mean_percent")
+    }  # fmt: skip
+    trees = {
+        name: predictions.field(name, "forward_chaining", "lightgbm").astype(float)
+        for name in parts
+    }
+    pool = {
+        name: predictions.field(name, "forward_chaining", "default_and_lightgbm") for name in parts
+    }
+    mean = (parts["probability"] + trees["probability"]) / 2
+    assert pool["probability"] == pytest.approx(mean, nan_ok=True, abs=1e-6)
+    expected = sum(p["probability"] * p["mean_percent"] for p in (parts, trees)) / 2
+    made = pool["probability"] * pool["mean_percent"]
+    assert made == pytest.approx(expected, nan_ok=True, rel=1e-4, abs=1e-7)
+    assert not np.allclose(parts["probability"], trees["probability"], equal_nan=True)
+    record = json.loads(
+        (folder / "models/forward_chaining/fold_0/default_and_lightgbm/model.json").read_text()
+    )
+    assert record["parts"] == ["default", "lightgbm"]
+    assert record["weights"] == [0.5, 0.5]
+
+
+def test_a_pool_with_a_model_that_was_not_run_is_a_row_with_the_reason(run):
+    _, _, _, predictions = run
+    absent = [row for row in predictions.header.not_run if row.model == "reference_and_zero"]
+    assert absent, predictions.header.not_run
+    assert "reference, which was not run" in absent[0].reason
 
 
 def test_members_are_kept_and_make_the_mean(run):
@@ -146,7 +180,8 @@ def test_cards_and_records_tell_what_was_fitted(run):
     assert card.startswith("# SYNTHETIC: default, forward_chaining")
     assert "slope_deg | degree" in card
     assert "pga_sd (one event)" in card
-    assert len(found.fits) == 3 + 2 + 4 * 2  # networks, ceiling, baselines of two schemes
+    # Networks, ceiling, baselines and pools of two schemes.
+    assert len(found.fits) == 3 + 2 + 4 * 2 + 2
 
 
 def test_a_resumed_run_fits_nothing_again_and_writes_the_same(run, tmp_path, monkeypatch):
@@ -174,7 +209,7 @@ def test_an_interrupted_run_ends_as_an_uninterrupted_one(run, tmp_path, monkeypa
     config = CONFIG.model_copy(
         update={"fit": CONFIG.fit.model_copy(update={
             "schemes": CONFIG.fit.schemes[:2], "references": ReferenceConfig(), "ceiling": None,
-            "baselines": ("climatology",),
+            "baselines": ("climatology",), "pools": (),
             "training": CONFIG.fit.training.model_copy(update={"save_every_s": 1e-9}),
         })}
     )  # fmt: skip
