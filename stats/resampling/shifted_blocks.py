@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from stats.case_arrays import FloatArray, IntArray, UndefinedScoreError, as_finite
-from stats.resampling.block_bootstrap import Statistic, draw_blocks
+from stats.resampling.block_bootstrap import Statistic
 from stats.resampling.interval import Interval, boundary_factor, interval_of_draws
 
 MakeStatistic = Callable[[IntArray], Statistic]
@@ -149,12 +149,14 @@ def shifted_block_draws(
         corner = west - side_m * rng.random(), south - side_m * rng.random()
         share = draws // lattices + (lattice < draws % lattices)
         for side, kept in ((side_m, whole), (0.5 * side_m, half)):
-            drawn = draw_blocks(block_numbers(x, y, side, corner), draws=share, rng=rng)
-            statistic = make(drawn.block)
-            kept.append(statistic(drawn.multiplicity))
+            number = block_numbers(x, y, side, corner)
+            n_blocks = int(number.max()) + 1
+            times = rng.multinomial(n_blocks, np.full(n_blocks, 1.0 / n_blocks), size=share)
+            statistic = make(number)
+            kept.append(statistic(times.astype(np.float64)))
             if side == side_m:
-                value = float(statistic(np.ones((1, drawn.n_blocks)))[0])
-                count = np.bincount(drawn.block).astype(np.float64)
+                value = float(statistic(np.ones((1, n_blocks)))[0])
+                count = np.bincount(number).astype(np.float64)
                 units.append(float(count.sum() ** 2 / (count @ count)))
     return ShiftedDraws(
         value=value, draws=np.concatenate(whole), finer_draws=np.concatenate(half),

@@ -117,7 +117,7 @@ def local_moran(
     mean = -z / (n - 1)
     spread = np.maximum((total - z**2) / (n - 1) - mean**2, 0.0) * (n - 1) / (n - 2)
     sd_lag = np.sqrt(np.maximum(spread * (squares - sums**2 / (n - 1)), 0.0))
-    kurtosis = n * float((z**4).sum()) / total**2
+    kurtosis = n * float(np.vdot(z * z, z * z)) / total**2
     share = (n - 1) / n
     second = squares * (n - kurtosis) / (n - 1)
     second = second + (sums**2 - squares) * (2.0 * kurtosis - n) / ((n - 1) * (n - 2))

@@ -143,9 +143,10 @@ def moran_of_weights(x: FloatArray, weights: MaskWeights) -> Moran:
     z, n = centred(x, weights.inside, "Moran's I")
     if not weights.links:
         raise UndefinedScoreError("Moran's I needs neighbours")
-    squares = float((z**2).sum())
+    square = z * z
+    squares = float(square.sum())
     products = float(np.vdot(z, weights.lag(z)))
-    kurtosis = n * float((z**4).sum()) / squares**2
+    kurtosis = n * float(np.vdot(square, square)) / squares**2
     dealt, normal = moran_variances(n, kurtosis, weights.s0, weights.s1, weights.s2)
     return Moran(
         value=n / weights.s0 * products / squares, expected=-1.0 / (n - 1),

@@ -46,8 +46,8 @@ Y_M, X_M = (1000.0 * axis[MASK] for axis in np.indices(SHAPE))
 @pytest.mark.slow
 def test_paired_intervals_cover_whatever_the_range_and_cell_intervals_do_not():
     rng = np.random.default_rng(70)
-    worlds, draws = 160, 320
-    for range_km in (0.0, 1.0, 2.0, 4.0):
+    worlds, draws = 200, 320
+    for range_km in (0.0, 1.5, 4.0):
         covered, naive, rejected, sides, widths = [], [], [], [], []
         for _ in range(worlds):
             # What both find hard cancels; each has smooth errors of its own.
@@ -63,18 +63,25 @@ def test_paired_intervals_cover_whatever_the_range_and_cell_intervals_do_not():
             rejected.append(found.p_value <= 0.05)
             widths.append(found.difference.high - found.difference.low)
             sides.append(found.block.side_m / 1000.0)
-            cells = draw_blocks(np.arange(MASK.sum()), draws=40, rng=rng)
-            gap = terms["model"] - terms["reference"]
-            error = mean_of(gap, cells.block)(cells.multiplicity).std()
-            naive.append(abs(gap.mean()) <= 1.96 * error)
+            # The bootstrap of cells has the standard error of independent cells.
+            naive.append(abs(found.difference.value) <= 1.96 * found.naive_sd)
         print(f"smoothing {range_km:g} km: side {np.mean(sides):4.1f} km, coverage "
               f"{np.mean(covered):.3f}, rejected {np.mean(rejected):.3f}, mean width "
               f"{np.mean(widths):.3f}; by cells, coverage {np.mean(naive):.3f}")  # fmt: skip
-        # Binomial error over 160 worlds: 0.017.
+        # Binomial error over 200 worlds: 0.015.
         assert 0.90 <= np.mean(covered) <= 0.99
         assert abs(np.mean(rejected) - 0.05) <= 0.05
         if range_km:
             assert np.mean(naive) < 0.75
+
+
+def test_the_naive_error_is_that_of_a_bootstrap_of_cells():
+    rng = np.random.default_rng(6)
+    terms = {"a": rng.gamma(1.0, 1.0, MASK.sum()), "b": rng.gamma(1.0, 1.0, MASK.sum())}
+    (found,) = compare_forecasts(terms, "b", X_M, Y_M, cell_m=1000.0, rng=rng, draws=16)
+    cells = draw_blocks(np.arange(MASK.sum()), draws=400, rng=rng)
+    error = mean_of(terms["a"] - terms["b"], cells.block)(cells.multiplicity).std()
+    assert found.naive_sd == pytest.approx(error, rel=0.12)
 
 
 def test_the_side_grows_with_the_range_and_matches_the_known_covariance():
