@@ -83,7 +83,7 @@ def _quantile(u: Any, q: Any, a: Any, b: Any, theta: Any) -> jax.Array:
     smooth = v * log1p_ratio(-jnp.where(near, p * v, 0.0))
     safe_p = jnp.where(near, 1.0, p)
     direct = -jnp.log(u + q * jnp.exp(-jnp.where(near, 0.0, y))) / safe_p
-    whole = -jnp.where(u < 0.5, jnp.log(u), jnp.log1p(-q)) / p
+    whole = -jnp.where(u < 0.5, jnp.log(u), jnp.log1p(-q)) / jnp.where(from_zero, p, 1.0)
     excess = jnp.where(from_zero, whole, jnp.where(near, smooth, direct))
     s_x = s_b + excess
     x = jnp.exp(jnp.log(t) - (s_x + log1mexp(s_x)) / alpha)

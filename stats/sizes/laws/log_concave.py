@@ -63,20 +63,21 @@ def log_mass_between(density: Concave, low: Any, high: Any, width: Any) -> jax.A
     right = jnp.where(top <= low, width, high - top)
     left = jnp.minimum(left, density.reach_left(top, _DROP))
     right = jnp.minimum(right, density.reach_right(top, _DROP))
-    at_top = density.log_g(top)
-
-    def panel(start: jax.Array, length: jax.Array) -> jax.Array:
-        nodes = jnp.asarray(0.5 * (_NODES + 1.0), dtype=length.dtype)
-        weights = jnp.asarray(0.5 * _WEIGHTS, dtype=length.dtype)
-        v = start[..., None] + length[..., None] * nodes
-        return length * jnp.sum(weights * jnp.exp(density.log_g(v) - at_top[..., None]), axis=-1)
-
-    total, done = panel(top, right), jnp.zeros_like(left)
+    # Panels as (start, length): one to the right of the top, the left flank split at the joints.
+    panels, done = [(top, right)], jnp.zeros_like(left)
     for joint in density.left_joints:
         length = jnp.minimum(left, joint) - done
         done = done + length
-        total = total + panel(top - done, length)
-    return at_top + jnp.log(total + panel(top - left, left - done))
+        panels.append((top - done, length))
+    panels.append((top - left, left - done))
+    start = jnp.stack([panel[0] for panel in panels], axis=-1)
+    length = jnp.stack([panel[1] for panel in panels], axis=-1)
+    nodes = jnp.asarray(0.5 * (_NODES + 1.0), dtype=length.dtype)
+    weights = jnp.asarray(0.5 * _WEIGHTS, dtype=length.dtype)
+    at_top = density.log_g(top)
+    v = start[..., None] + length[..., None] * nodes
+    value = jnp.exp(density.log_g(v) - at_top[..., None, None])
+    return at_top + jnp.log(jnp.sum(length * jnp.sum(weights * value, axis=-1), axis=-1))
 
 
 def inverse_between(

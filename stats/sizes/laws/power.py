@@ -14,9 +14,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from scipy import special
 
 from stats.sizes.laws.family import FloatArray, Law, Parameter, hill_exponents
-from stats.sizes.laws.stable import log1mexp, log1p_ratio, log_expm1_ratio
+from stats.sizes.laws.stable import log1mexp, log1p_ratio
 
 
 def _log_kernel(x: Any, theta: Any) -> jax.Array:
@@ -73,9 +74,9 @@ def _raw_moment(theta: FloatArray, order: int, lower: float, upper: float) -> fl
     if math.isinf(upper):
         return alpha / (alpha - order) * lower**order
     width = math.log(upper / lower)
-    # Written with (1 - e^-y)/y the moment passes smoothly through order = alpha.
-    gain = log_expm1_ratio((alpha - order) * width) - log_expm1_ratio(alpha * width)
-    return float(lower**order * np.exp(float(gain)))
+    # Written with (e^y - 1)/y the moment passes smoothly through order = alpha.
+    gain = special.exprel((order - alpha) * width) / special.exprel(-alpha * width)
+    return float(lower**order * gain)
 
 
 POWER = Law(
