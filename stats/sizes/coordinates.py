@@ -7,11 +7,11 @@ detection curve that is fitted adds (ln half area, ln width) behind them.
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
-import numpy as np
 
-from stats.case_arrays import FloatArray
 from stats.sizes import truncated_dps
 from stats.sizes.law import Law
 from stats.sizes.newton import Box, Evaluate
@@ -22,7 +22,7 @@ FAMILY = ("dps", "dps_extended", "dp")
 """Laws with the coordinates (ln alpha, phi, ln s)."""
 
 # Exponents outside [0.02, 60] and scales this far (in ln) outside the data are limits, not fits.
-_LN_ALPHA, _FAR = (-3.9, 4.1), 15.0
+_LN_ALPHA, _FAR, _WIDE = (-3.9, 4.1), 15.0, 60.0
 # From 0 on the mass diverges at beta = 0; the likelihood falls to minus infinity before it.
 _LOG_LIMIT_FROM_ZERO = 0.5 - 1e-9
 
@@ -37,28 +37,38 @@ def from_theta(law: Law, theta: jax.Array) -> jax.Array:
     return truncated_dps.from_theta(theta) if law.name in FAMILY else law.unconstrain(theta)
 
 
-def coordinate_box(law: Law, data: RecordedAreas) -> Box:
-    """Bounds and longest steps of the coordinates for these data; traceable."""
-    log_x = jnp.asarray(data.log_x)
+def coordinate_box(law: Law, data: RecordedAreas, xp: Any = jnp) -> Box:
+    """Bounds and longest steps of the coordinates for these data.
+
+    Args:
+        law: family.
+        data: recorded areas.
+        xp: `jax.numpy` inside a traced function, `numpy` outside.
+    """
+    low: tuple[Any, ...]
+    high: tuple[Any, ...]
     if law.name in FAMILY:
-        low, high = log_x.min() - _FAR, log_x.max() + _FAR
+        log_x = xp.asarray(data.log_x)
         phi = 0.5
         if data.lower is None:
             phi = _LOG_LIMIT_FROM_ZERO
         elif law.name == "dps_extended":
             phi = 1.0
-        lower = jnp.stack([jnp.asarray(_LN_ALPHA[0]), jnp.asarray(PHI_MINIMUM), low])
-        upper = jnp.stack([jnp.asarray(_LN_ALPHA[1]), jnp.asarray(phi), high])
-        step = jnp.asarray([1.0, 0.3, 3.0])
+        low = (_LN_ALPHA[0], PHI_MINIMUM, log_x.min() - _FAR)
+        high = (_LN_ALPHA[1], phi, log_x.max() + _FAR)
+        step: tuple[float, ...] = (1.0, 0.3, 3.0)
     else:
-        lower, upper = jnp.full(law.k, -60.0), jnp.full(law.k, 60.0)
-        step = jnp.full(law.k, 2.0)
+        low, high, step = (-_WIDE,) * law.k, (_WIDE,) * law.k, (2.0,) * law.k
+    lower, upper, steps = (
+        xp.stack([xp.asarray(end, dtype=data.log_x.dtype) for end in ends])
+        for ends in (low, high, step)
+    )
     if data.curve_precision is not None:
-        centre = jnp.asarray(data.curve)
-        lower = jnp.concatenate([lower, centre - 10.0])
-        upper = jnp.concatenate([upper, centre + 10.0])
-        step = jnp.concatenate([step, jnp.ones(2)])
-    return Box(lower, upper, step)
+        centre = xp.asarray(data.curve)
+        lower = xp.concatenate([lower, centre - 10.0])
+        upper = xp.concatenate([upper, centre + 10.0])
+        steps = xp.concatenate([steps, xp.ones(2)])
+    return Box(lower, upper, steps)
 
 
 def evaluator(law: Law, data: RecordedAreas) -> Evaluate:
@@ -73,28 +83,13 @@ def evaluator(law: Law, data: RecordedAreas) -> Evaluate:
         curve = u[law.k :] if data.curve_precision is not None else None
         return log_likelihood_of(law, to_theta(law, u), data, curve)
 
+    def gradient(u: jax.Array) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
+        at, slope = jax.value_and_grad(value)(u)
+        return slope, (at, slope)
+
     def evaluate(u: jax.Array) -> Evaluation:
-        at, gradient = jax.value_and_grad(value)(u)
-        return Evaluation(at, gradient, jax.hessian(value)(u))
+        # Forward over reverse, with value and score carried along: one pass for all three.
+        hessian, (at, slope) = jax.jacfwd(gradient, has_aux=True)(u)
+        return Evaluation(at, slope, hessian)
 
     return evaluate
-
-
-def start_points(law: Law, areas_m2: FloatArray, data: RecordedAreas) -> FloatArray:
-    """(s, k) coordinates to start from: the law's own starts, and the corners of its family."""
-    lower = 0.0 if data.lower is None else float(data.lower)
-    upper = np.inf if data.upper is None else float(data.upper)
-    sample = areas_m2[:: max(1, areas_m2.size // 2000)]
-    theta = np.asarray(law.starts(sample, lower, upper), dtype=np.float64)
-    starts = np.asarray(jax.vmap(lambda values: from_theta(law, values))(jnp.asarray(theta)))
-    if law.name in FAMILY:
-        # Near each limit too: a ridge is then walked from both ends.
-        middle, alpha = float(np.median(np.log(sample))), float(np.median(starts[:, 0]))
-        corners = [[alpha, phi, middle] for phi in (PHI_MINIMUM, 0.1, 0.3, 0.48)]
-        if law.name == "dps_extended" and lower > 0.0:
-            corners += [[alpha + 0.3, 0.65, middle + 2.0], [alpha, 0.9, middle]]
-        starts = np.concatenate([starts, np.array(corners)])
-    if data.curve_precision is not None:
-        curve = np.broadcast_to(np.asarray(data.curve), (len(starts), 2))
-        starts = np.concatenate([starts, curve], axis=1)
-    return starts

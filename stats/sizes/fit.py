@@ -2,58 +2,41 @@ r"""Maximum-likelihood fit of a size law to recorded areas, with the proof that 
 
 The likelihood is climbed from several starts by a damped Newton method (`stats.sizes.newton`); the
 result carries its gradient, its Hessian's definiteness and the log-likelihood still to be gained.
-A maximum that lies at a limit of the family is named (`limit`) instead of printed as numbers that
-would have run on: ``frechet`` (beta to infinity, t to 0), ``log`` (beta = 0), ``pareto`` (no
-bend inside the data) or ``ridge`` with the parameters that run together.
+A maximum at a limit of the family is named instead of printed as numbers that would have run on:
+``frechet`` (beta to infinity, t to 0), ``log`` (beta = 0), ``pareto`` (no bend inside the data).
+A maximum that the data cannot tell from such a limit is a ridge, named ``ridge towards ...``.
+
+A quantity is called identified only if its profile interval is closed and its estimate stays
+within a factor of 2 when the smallest areas are cut away (`stats.sizes.stability`).
 """
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike
 
 from stats.case_arrays import FloatArray, as_weights
 from stats.precision import in_float64
-from stats.sizes.coordinates import FAMILY, coordinate_box, evaluator, start_points, to_theta
+from stats.sizes.ascent import PARETO, free_climb, limit_of, maximise
+from stats.sizes.describe import describe
+from stats.sizes.intervals import covariance, estimates_of, ridge_towards
 from stats.sizes.law import Law, law_named
-from stats.sizes.newton import Optimum, newton
+from stats.sizes.newton import Optimum
+from stats.sizes.profile import profile_of, root_target
+from stats.sizes.quantities import Estimate
 from stats.sizes.recording import RecordedAreas, Recording, check_areas, recorded_areas
-from stats.sizes.truncated_dps import PHI_MINIMUM
+from stats.sizes.stability import CutFits, fits_above_cuts
+
+__all__ = ["Estimate", "SizeFit", "fit_sizes"]
 
 Intervals = Literal["profile", "delta"]
-# Above this many areas the starts are tried on a compressed sample, and the best is climbed on.
-_COMPRESS_ABOVE, _CELLS = 2048, 512
-
-
-@dataclass(frozen=True, kw_only=True)
-class Estimate:
-    """One quantity with its interval.
-
-    Attributes:
-        value: maximum-likelihood estimate; None where there is none (no rollover, a limit).
-        low: lower end of the interval; -inf or the bound of the domain where it is open.
-        high: upper end; inf where it is open.
-        level: coverage aimed at.
-        method: "profile", "delta", or "none" where no interval was asked for or exists.
-        identified: the interval is closed (and, once `identified` saw other cuts, stable).
-        reason: why it is not identified; empty where it is.
-    """
-
-    value: float | None
-    low: float
-    high: float
-    level: float
-    method: str
-    identified: bool
-    reason: str = ""
+# A profile that meets a higher point restarts the ascent there, this often.
+_RESTARTS = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,22 +46,25 @@ class SizeFit:
     Attributes:
         law: name of the law.
         recording: how the areas were recorded.
-        theta: parameter -> estimate; at a limit the finite member of the family next to it.
+        theta: parameter -> value, for use in the law's functions; at a limit the member of the
+            family next to it (what is printed are the `estimates`).
         n: number of areas.
         weight: total weight (n without weights).
         log_likelihood: at the maximum.
-        aic: Akaike's criterion; a parameter at a limit is not counted.
-        bic: Schwarz's criterion, with `weight` as the sample size.
+        aic: Akaike's criterion; a parameter that stands at a limit is not counted.
+        bic: Schwarz's criterion likewise, with `weight` as the sample size.
         z: (k,) estimate on the law's unconstrained scale.
-        covariance: (k, k) inverse observed information on that scale; infinite variances in
-            directions that the data leave free or that stand at a limit.
-        u: coordinates in which it was climbed (with those of a fitted detection curve).
+        covariance: (k, k) inverse observed information on that scale; infinite variances where a
+            limit or a ridge leaves a direction free.
+        u: coordinates in which it was climbed, with those of a fitted detection curve.
         gradient_norm: largest component of the score per unit of weight, free coordinates.
-        decrement: log-likelihood still to be gained by the quadratic model.
+        decrement: log-likelihood still to be gained, by the quadratic model.
         hessian_definite: the Hessian of the free coordinates is negative definite.
-        converged: both say so.
-        limit: name of the limit of the family where the maximum lies, or None.
-        estimates: name -> Estimate for every parameter, `rollover_m2` and `pdf_slope`.
+        converged: decrement below the tolerance, Hessian definite, nothing higher met.
+        limit: "frechet", "log", "pareto", "ridge ..." or None.
+        estimates: name -> Estimate of every parameter, `rollover_m2`, `pdf_slope`, at the Frechet
+            limit its `frechet_scale_m2`, and of a fitted detection curve.
+        cuts: fits above higher cuts, by which stability was judged; None if none were made.
         notes: what the reader must know.
     """
 
@@ -99,6 +85,7 @@ class SizeFit:
     converged: bool
     limit: str | None
     estimates: Mapping[str, Estimate]
+    cuts: CutFits | None
     notes: tuple[str, ...]
 
     @property
@@ -107,107 +94,17 @@ class SizeFit:
         return np.array(list(self.theta.values()))
 
 
-def padded(data: RecordedAreas) -> RecordedAreas:
-    """The data with weights, filled up with weight 0 to one of few lengths: fewer compilations."""
-    n = data.log_x.shape[0]
-    unit = max(16, 2 ** max(0, n.bit_length() - 4))
-    extra = -n % unit
-    weights = np.ones(n) if data.weights is None else np.asarray(data.weights)
-    edges = data.bin_edges
-    if edges is not None:
-        edges = np.pad(np.asarray(edges), ((0, 0), (0, extra)), mode="edge")
-    return data._replace(
-        log_x=np.pad(np.asarray(data.log_x), (0, extra), mode="edge"),
-        weights=np.pad(weights, (0, extra)),
-        bin_edges=edges,
-    )
+def _gradient_norm(found: Optimum, weight: float) -> float:
+    gradient = np.abs(np.asarray(found.gradient)[np.asarray(found.free)])
+    return float(gradient.max(initial=0.0)) / weight
 
 
-def _compressed(data: RecordedAreas) -> RecordedAreas:
-    """At most `_CELLS` weighted areas that stand for all: the means of equal steps of ln x."""
-    log_x = np.asarray(data.log_x)
-    weights = np.ones(log_x.size) if data.weights is None else np.asarray(data.weights)
-    low, high = log_x.min(), log_x.max()
-    cell = np.minimum(((log_x - low) * (_CELLS / (high - low))).astype(np.int64), _CELLS - 1)
-    mass: FloatArray = np.bincount(cell, weights, _CELLS).astype(np.float64)
-    total: FloatArray = np.bincount(cell, weights * log_x, _CELLS).astype(np.float64)
-    empty = mass <= 0.0
-    return data._replace(
-        log_x=np.where(empty, low, total / np.where(empty, 1.0, mass)), weights=mass
-    )
-
-
-@functools.partial(jax.jit, static_argnames="name")
-def _climb_all(name: str, starts: jax.Array, data: RecordedAreas) -> Optimum:
-    law = law_named(name)
-    box = coordinate_box(law, data)
-    return jax.vmap(lambda start: newton(evaluator(law, data), start, box))(starts)
-
-
-@functools.partial(jax.jit, static_argnames="name")
-def climb(name: str, start: jax.Array, data: RecordedAreas) -> Optimum:
-    """One ascent from `start`; compiled once per law, kind of recording and padded length."""
-    law = law_named(name)
-    return newton(evaluator(law, data), start, coordinate_box(law, data))
-
-
-def _best(found: Optimum) -> Optimum:
-    value = np.where(np.isfinite(found.value), np.asarray(found.value), -np.inf)
-    # Among equal heights the one with a proof.
-    level = value >= value.max() - 1e-6
-    score = np.where(level, np.asarray(found.converged) * 1.0, -1.0)
-    best = int(np.argmax(score + 1e-9 * (value - value.max()) * level))
-    return jax.tree.map(lambda leaf: np.asarray(leaf)[best], found)
-
-
-def maximise(law: Law, areas_m2: FloatArray, data: RecordedAreas) -> Optimum:
-    """The highest of the ascents from all starts, as NumPy arrays; inside float64."""
-    starts = start_points(law, areas_m2, data)
-    full = padded(data)
-    if data.plain and data.log_x.shape[0] > _COMPRESS_ABOVE:
-        near = _best(_climb_all(law.name, starts, _compressed(data)))
-        best = jax.tree.map(np.asarray, climb(law.name, near.u, full))
-        if bool(best.converged):
-            return best
-    return _best(_climb_all(law.name, starts, full))
-
-
-def limit_of(law: Law, u: FloatArray, data: RecordedAreas) -> str | None:
-    """Name of the limit of the family at which `u` stands, or None."""
-    box = jax.tree.map(np.asarray, coordinate_box(law, data))
-    if law.name in FAMILY:
-        if u[1] <= PHI_MINIMUM * 1.01:
-            return "frechet"
-        if u[1] >= 1.0 - 1e-9 or u[2] <= box.lower[2] + 1e-6 or u[2] >= box.upper[2] - 1e-6:
-            return "pareto"
-        if u[0] >= box.upper[0] - 1e-6:
-            return "ridge: alpha -> infinity (the density ends at t)"
-        if u[1] >= box.upper[1] - 1e-9:
-            return "log"
-        return None
-    at = (u[: law.k] <= box.lower[: law.k] + 1e-6) | (u[: law.k] >= box.upper[: law.k] - 1e-6)
-    names = [name for name, held in zip(law.names, at, strict=True) if held]
-    return f"ridge: {', '.join(names)} run to the end of the domain" if names else None
-
-
-def _covariance(law: Law, found: Optimum) -> FloatArray:
-    """Covariance on the unconstrained scale: inverse information, through the change of scale."""
-    free = np.asarray(found.free)
-    k = law.k
-    information = -np.asarray(found.hessian)[np.ix_(free, free)]
-    out = np.zeros((free.size, free.size))
-    if not bool(found.definite):
-        return np.full((k, k), np.inf)
-    out[np.ix_(free, free)] = np.linalg.inv(information)
-
-    def unconstrained(u: jax.Array) -> jax.Array:
-        return law.unconstrain(to_theta(law, u))
-
-    jacobian = np.asarray(jax.jacobian(unconstrained)(jnp.asarray(found.u)))
-    covariance = jacobian @ out @ jacobian.T
-    held = (np.abs(jacobian[:, ~free]) > 1e-9).any(axis=1)
-    covariance[held, held] = np.inf
-    return covariance
+def _check_ends(law: Law, recording: Recording) -> None:
+    if law.needs_upper and not math.isfinite(recording.upper_m2):
+        raise ValueError(f"{law.name}: found no upper limit; expected a recording with upper_m2")
+    # The extended family falls back to beta > 0 where nothing is cut.
+    if law.needs_lower and law.name != "dps_extended" and recording.edges()[0] == 0.0:
+        raise ValueError(f"{law.name}: found no lower limit; expected a recording with lower_m2")
 
 
 @in_float64
@@ -216,20 +113,29 @@ def fit_sizes(
     law: str = "dps_extended",
     recording: Recording | None = None,
     weights: ArrayLike | None = None,
+    *,
+    intervals: Intervals | None = "profile",
+    level: float = 0.95,
+    stability: bool = True,
 ) -> SizeFit:
     """Fit a size law by maximum likelihood.
 
     Args:
         areas_m2: (n,) areas [m2], all within the recording.
-        law: name of the law.
+        law: name of the law (`stats.sizes.law.LAWS`).
         recording: limits, pixels and detection curve; none: exact areas from 0 on.
         weights: (n,) how often each area counts.
+        intervals: "profile" (likelihood intervals), "delta" (normal ones on the search scale,
+            faster and blind to open ends) or None.
+        level: coverage of the intervals.
+        stability: refit above higher cuts, and call nothing identified that changes by more than
+            a factor of 2 (only with profile intervals).
 
     Returns:
         The fit with its proof of convergence.
 
     Raises:
-        ValueError: bad, too few or out-of-range areas, unknown law.
+        ValueError: bad, too few or out-of-range areas, unknown law, a limit that the law needs.
 
     Example:
         >>> from stats.sizes.double_pareto import sample
@@ -237,24 +143,39 @@ def fit_sizes(
         ...     3000, 1.4, 2.3, 800.0, rng=np.random.default_rng(2), lower=100.0
         ... )
         >>> fit = fit_sizes(areas, recording=Recording(lower_m2=100.0))
-        >>> fit.converged, fit.limit, abs(fit.theta["alpha"] / 1.4 - 1.0) < 0.1
+        >>> fit.converged, fit.limit, fit.estimates["alpha"].identified
         (True, None, True)
+        >>> fit.estimates["alpha"].low < 1.4 < fit.estimates["alpha"].high
+        True
     """
     family = law_named(law)
     setting = Recording() if recording is None else recording
     areas = check_areas(areas_m2, setting, least=family.k + 2)
-    if family.needs_upper and not math.isfinite(setting.upper_m2):
-        raise ValueError(f"{law}: found no upper limit; expected a recording with both ends")
-    if family.needs_lower and setting.lower_m2 == 0.0 and law != "dps_extended":
-        raise ValueError(f"{law}: found no lower limit; expected a recording with lower_m2 > 0")
+    _check_ends(family, setting)
     given = None if weights is None else as_weights(weights, areas.shape)
-    data = recorded_areas(areas, setting, given)
-    found = maximise(family, areas, data)
+    target = root_target(level)
+    found, data = maximise(family, areas, recorded_areas(areas, setting, given))
+    ends, higher = None, False
+    for _ in range(_RESTARTS if intervals == "profile" else 0):
+        ends = profile_of(family, found, data, target)
+        higher = ends.better is not None
+        if ends.better is None:
+            break
+        found = free_climb(family, ends.better, data)
+    u = np.asarray(found.u)
+    limit = limit_of(family, u, data)
+    if limit is None and ends is not None:
+        limit = ridge_towards(family, u, float(found.value), data, target)
+    cuts = None
+    if ends is not None and stability:
+        cuts = fits_above_cuts(family, u, data, setting)
     total = float(areas.size if given is None else given.sum())
-    theta = np.asarray(to_theta(family, jnp.asarray(found.u)))
-    free = int(np.count_nonzero(found.free))
+    shown = describe(family, u)
+    theta = shown.theta
     value = float(found.value)
-    limit = limit_of(family, np.asarray(found.u), data)
+    counted = 1 if limit == PARETO else int(np.count_nonzero(np.asarray(found.free)[: family.k]))
+    estimates = estimates_of(family, found, data, ends, limit, cuts, level=level, kind=intervals)
+    lower, upper = setting.edges()
     return SizeFit(
         law=law,
         recording=setting,
@@ -262,22 +183,33 @@ def fit_sizes(
         n=areas.size,
         weight=total,
         log_likelihood=value,
-        aic=2.0 * free - 2.0 * value,
-        bic=free * math.log(total) - 2.0 * value,
-        z=np.asarray(family.unconstrain(jnp.asarray(theta))),
-        covariance=_covariance(family, found),
-        u=np.asarray(found.u),
+        aic=2.0 * counted - 2.0 * value,
+        bic=counted * math.log(total) - 2.0 * value,
+        z=shown.z,
+        covariance=covariance(family, found),
+        u=u,
         gradient_norm=_gradient_norm(found, total),
         decrement=float(found.decrement),
         hessian_definite=bool(found.definite),
-        converged=bool(found.converged),
+        converged=bool(found.converged) and not higher,
         limit=limit,
-        estimates={},
-        notes=(),
+        estimates=estimates,
+        cuts=cuts,
+        notes=_notes(family, theta, limit, lower, upper, data),
     )
 
 
-def _gradient_norm(found: Optimum, total: float) -> float:
-    free = np.asarray(found.free)
-    gradient: Any = np.abs(np.asarray(found.gradient)[free])
-    return float(gradient.max(initial=0.0)) / total
+def _notes(
+    law: Law,
+    theta: FloatArray,
+    limit: str | None,
+    lower: float,
+    upper: float,
+    data: RecordedAreas,
+) -> tuple[str, ...]:
+    notes = law.notes(theta, lower, upper)
+    if limit is not None:
+        notes = (f"the maximum lies at or near a limit of the family: {limit}", *notes)
+    if data.curve_precision is not None:
+        notes = (*notes, "the log-likelihood includes the prior of the detection curve")
+    return notes

@@ -25,6 +25,8 @@ Evaluate = Callable[[jax.Array], Evaluation]
 
 TOLERANCE = 1e-10
 """Log-likelihood still to be gained at convergence."""
+# Scaled eigenvalues below this are flat; this many refused steps in a row end an ascent.
+_FLAT, _REFUSED = 1e-12, 40
 
 
 class Box(NamedTuple):
@@ -61,41 +63,42 @@ class Optimum(NamedTuple):
     evaluations: jax.Array
 
 
+class _Model(NamedTuple):
+    """Quadratic model of the free coordinates: scaled eigenvalues, vectors, slopes along them."""
+
+    roots: jax.Array
+    vectors: jax.Array
+    along: jax.Array
+    scale: jax.Array
+    free: jax.Array
+    decrement: jax.Array
+    definite: jax.Array
+
+
 class _State(NamedTuple):
     u: jax.Array
     at: Evaluation
+    model: _Model
     damping: jax.Array
     evaluations: jax.Array
     refused: jax.Array
 
 
-def _free(u: jax.Array, gradient: jax.Array, box: Box) -> jax.Array:
-    outward = ((u <= box.lower) & (gradient < 0.0)) | ((u >= box.upper) & (gradient > 0.0))
-    return ~outward
-
-
-def _curvature(
-    at: Evaluation, free: jax.Array
-) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
-    """Eigenvalues and vectors of the scaled negative Hessian of the free coordinates."""
+def _model(u: jax.Array, at: Evaluation, box: Box) -> _Model:
+    outward = ((u <= box.lower) & (at.gradient < 0.0)) | ((u >= box.upper) & (at.gradient > 0.0))
+    free = ~outward
     both = free[:, None] & free[None, :]
     negative = jnp.where(both, -at.hessian, jnp.eye(free.size, dtype=at.hessian.dtype))
     scale = jnp.sqrt(jnp.maximum(jnp.abs(jnp.diagonal(negative)), 1e-30))
     roots, vectors = jnp.linalg.eigh(negative / scale[:, None] / scale[None, :])
     along = vectors.T @ (jnp.where(free, at.gradient, 0.0) / scale)
-    return roots, vectors, along, scale
+    decrement = 0.5 * jnp.sum(along**2 / jnp.maximum(jnp.abs(roots), _FLAT))
+    return _Model(roots, vectors, along, scale, free, decrement, roots[0] > _FLAT)
 
 
-def _decrement(at: Evaluation, free: jax.Array) -> tuple[jax.Array, jax.Array]:
-    roots, _, along, _ = _curvature(at, free)
-    size = jnp.maximum(jnp.abs(roots), 1e-12)
-    return 0.5 * jnp.sum(along**2 / size), roots[0] > 1e-12
-
-
-def _step(at: Evaluation, free: jax.Array, damping: jax.Array, box: Box) -> jax.Array:
-    roots, vectors, along, scale = _curvature(at, free)
-    size = jnp.maximum(jnp.abs(roots), 1e-12) + damping
-    step = jnp.where(free, vectors @ (along / size) / scale, 0.0)
+def _step(model: _Model, damping: jax.Array, box: Box) -> jax.Array:
+    size = jnp.maximum(jnp.abs(model.roots), _FLAT) + damping
+    step = jnp.where(model.free, model.vectors @ (model.along / size) / model.scale, 0.0)
     longest = jnp.max(jnp.abs(step) / box.step)
     return step / jnp.maximum(longest, 1.0)
 
@@ -123,47 +126,59 @@ def newton(
         The optimum with its gradient, Hessian and proof of convergence.
     """
     start = jnp.clip(start, box.lower, box.upper)
-    first = evaluate(start) if at is None else at
+    k, dtype = start.shape[0], start.dtype
+    if at is None:
+        # A point below all others, without slope: the first step stays, and evaluates the start.
+        at = Evaluation(
+            jnp.asarray(-jnp.inf, dtype=dtype), jnp.zeros(k, dtype=dtype), -jnp.eye(k, dtype=dtype)
+        )
+        model = _Model(
+            jnp.ones(k, dtype=dtype),
+            jnp.eye(k, dtype=dtype),
+            jnp.zeros(k, dtype=dtype),
+            jnp.ones(k, dtype=dtype),
+            jnp.ones(k, dtype=bool),
+            jnp.asarray(jnp.inf, dtype=dtype),
+            jnp.zeros((), dtype=bool),
+        )
+    else:
+        model = _model(start, at, box)
 
     def unfinished(state: _State) -> jax.Array:
-        free = _free(state.u, state.at.gradient, box)
-        left, definite = _decrement(state.at, free)
-        done = (left < tolerance) & definite
-        return ~done & (state.evaluations < most) & (state.refused < 40)
+        done = (state.model.decrement < tolerance) & state.model.definite
+        return ~done & (state.evaluations < most) & (state.refused < _REFUSED)
 
     def advance(state: _State) -> _State:
-        free = _free(state.u, state.at.gradient, box)
-        trial = jnp.clip(state.u + _step(state.at, free, state.damping, box), box.lower, box.upper)
+        trial = state.u + _step(state.model, state.damping, box)
+        trial = jnp.clip(trial, box.lower, box.upper)
         there = evaluate(trial)
         # Rounding of a sum of n terms, not a licence to descend.
-        slack = 1e-13 * jnp.abs(state.at.value)
-        better = (there.value >= state.at.value - slack) & jnp.isfinite(there.gradient).all()
+        slack = 1e-13 * jnp.abs(there.value)
+        known = jnp.isfinite(there.gradient).all() & jnp.isfinite(there.hessian).all()
+        better = known & (there.value >= state.at.value - slack)
+        u = jnp.where(better, trial, state.u)
+        now = jax.tree.map(lambda new, old: jnp.where(better, new, old), there, state.at)
+        eased = jnp.where(state.damping < 1e-6, 0.0, 0.1 * state.damping)
         return _State(
-            u=jnp.where(better, trial, state.u),
-            at=jax.tree.map(lambda new, old: jnp.where(better, new, old), there, state.at),
-            damping=jnp.where(
-                better,
-                jnp.where(state.damping < 1e-6, 0.0, 0.1 * state.damping),
-                jnp.maximum(10.0 * state.damping, 1e-2),
-            ),
+            u=u,
+            at=now,
+            model=_model(u, now, box),
+            damping=jnp.where(better, eased, jnp.maximum(10.0 * state.damping, 1e-2)),
             evaluations=state.evaluations + 1,
             refused=jnp.where(better, 0, state.refused + 1),
         )
 
-    zero = jnp.zeros((), dtype=start.dtype)
-    state = jax.lax.while_loop(
-        unfinished, advance, _State(start, first, zero, jnp.asarray(1), jnp.asarray(0))
-    )
-    free = _free(state.u, state.at.gradient, box)
-    decrement, definite = _decrement(state.at, free)
+    count = jnp.asarray(0)
+    first = _State(start, at, model, jnp.zeros((), dtype=dtype), count, count)
+    state = jax.lax.while_loop(unfinished, advance, first)
     return Optimum(
         u=state.u,
         value=state.at.value,
         gradient=state.at.gradient,
         hessian=state.at.hessian,
-        decrement=decrement,
-        free=free,
-        definite=definite,
-        converged=(decrement < tolerance) & definite,
+        decrement=state.model.decrement,
+        free=state.model.free,
+        definite=state.model.definite,
+        converged=(state.model.decrement < tolerance) & state.model.definite,
         evaluations=state.evaluations,
     )

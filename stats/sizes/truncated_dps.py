@@ -214,7 +214,8 @@ def evaluate_sums(
     al = alpha * (n - left * (re - phi * r2e + r))
     pp = 2.0 * h_phi + left * (r2 + 2.0 * h_phi) / phi
     pl = alpha * (r + left * r2)
-    ll = -left * alpha**2 * (r - phi * r2)
+    # The Pareto law (phi = 1) has no scale: a unit of curvature holds it where it stands.
+    ll = jnp.where(left <= 0.0, -n, -left * alpha**2 * (r - phi * r2))
     hessian = jnp.stack([jnp.stack([aa, ap, al]), jnp.stack([ap, pp, pl]), jnp.stack([al, pl, ll])])
     mass = _log_mass(u, log_lower, log_upper)
     return Evaluation(
