@@ -29,6 +29,8 @@ from stats.sizes.priors import Prior, check_priors, derived_of, theta_of, to_coo
 from stats.sizes.recording import Recording, check_areas
 
 LEAST_AREAS = 5
+# Truncated inventories have curved ridges: longer steps than this diverge on them.
+TARGET_ACCEPT = 0.95
 # Error of the log-likelihood that is far below the Monte Carlo error of any summary.
 _NODE_ERROR = 1e-3
 
@@ -90,7 +92,7 @@ def fit_bayes(
     priors: Sequence[Prior] | None = None,
     chains: int = 4,
     draws: int = 1000,
-    warmup: int = 500,
+    warmup: int = 1000,
     seed: int = 0,
     level: float = 0.95,
     above_m2: Sequence[float] = (1e3, 1e4, 1e5),
@@ -154,6 +156,7 @@ def fit_bayes(
             seed=seed,
             warmup=warmup,
             draws=draws,
+            target_accept=TARGET_ACCEPT,
             threads=threads,
             progress=progress,
         )

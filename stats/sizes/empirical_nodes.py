@@ -43,30 +43,32 @@ def _gauss_rule(values: FloatArray, counts: FloatArray) -> tuple[FloatArray, Flo
     return middle + half * nodes, total * vectors[0] ** 2
 
 
-def weighted_nodes(log_x: FloatArray) -> tuple[FloatArray, FloatArray]:
+def weighted_nodes(
+    log_x: FloatArray, weights: FloatArray | None = None
+) -> tuple[FloatArray, FloatArray]:
     """Nodes and weights that stand for all of `log_x` in sums of smooth functions.
 
     Args:
         log_x: (n,) logarithms of areas.
+        weights: (n,) how often each counts, above 0; None for once.
 
     Returns:
         (m,) nodes inside the range of the data, ascending, and their (m,) weights, which sum to n.
 
     Example:
         >>> y = np.log(np.random.default_rng(1).pareto(1.4, 20_000) + 1.0)
-        >>> nodes, weights = weighted_nodes(y)
-        >>> bool(nodes.size < 350), bool(abs(weights @ np.cos(nodes) / np.cos(y).sum() - 1) < 1e-12)
+        >>> nodes, numbers = weighted_nodes(y)
+        >>> bool(nodes.size < 350), bool(abs(numbers @ np.cos(nodes) / np.cos(y).sum() - 1) < 1e-12)
         (True, True)
     """
-    ordered, counts = np.unique(np.asarray(log_x, dtype=np.float64), return_counts=True)
+    ordered, where = np.unique(np.asarray(log_x, dtype=np.float64), return_inverse=True)
+    counts = np.bincount(where, weights=weights).astype(np.float64)
     place = np.floor((ordered - ordered[0]) / BIN_WIDTH)
     cuts = np.flatnonzero(np.diff(place)) + 1
-    nodes, weights = [], []
-    for values, number in zip(
-        np.split(ordered, cuts), np.split(counts.astype(np.float64), cuts), strict=True
-    ):
+    nodes, numbers = [], []
+    for values, number in zip(np.split(ordered, cuts), np.split(counts, cuts), strict=True):
         if values.size > NODES_PER_BIN:
             values, number = _gauss_rule(values, number)
         nodes.append(values)
-        weights.append(number)
-    return np.concatenate(nodes), np.concatenate(weights)
+        numbers.append(number)
+    return np.concatenate(nodes), np.concatenate(numbers)

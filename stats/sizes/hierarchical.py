@@ -19,7 +19,13 @@ import numpy as np
 
 from stats.case_arrays import FloatArray
 from stats.precision import in_float64
-from stats.sizes.bayes import LEAST_AREAS, check_law, check_sampling, first_positions
+from stats.sizes.bayes import (
+    LEAST_AREAS,
+    TARGET_ACCEPT,
+    check_law,
+    check_sampling,
+    first_positions,
+)
 from stats.sizes.hierarchical_posterior import HierarchicalPosterior, collected
 from stats.sizes.hierarchy_density import (
     Hierarchy,
@@ -158,7 +164,7 @@ def fit_hierarchical(
         warmup=warmup,
         draws=draws,
         dense=dimension(data) <= _DENSE_UP_TO,
-        target_accept=0.9,
+        target_accept=TARGET_ACCEPT,
         threads=threads,
         progress=progress,
     )

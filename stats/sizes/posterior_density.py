@@ -49,8 +49,8 @@ def prepared_areas(
 ) -> RecordedAreas:
     """Areas as few weighted nodes, filled up to a size that later fits share.
 
-    Exact areas without a detection curve become Gauss nodes where there are many; whole pixels
-    are bins with counts already. Areas under a detection curve stay as they are: a narrow curve
+    Areas without a detection curve become Gauss nodes where there are many (of whole pixels: the
+    middles of bins). Areas under a detection curve stay as they are: a narrow curve
     is not smooth enough for nodes.
 
     Args:
@@ -65,15 +65,19 @@ def prepared_areas(
     data = recorded_areas(areas_m2, recording)
     log_x = np.asarray(data.log_x)
     weights = np.ones(log_x.size) if data.weights is None else np.asarray(data.weights)
-    if nodes and data.plain and log_x.size > _COMPRESS_ABOVE:
-        log_x, weights = weighted_nodes(log_x)
+    edges = None if data.bin_edges is None else np.asarray(data.bin_edges)
+    if nodes and data.curve is None and log_x.size > _COMPRESS_ABOVE:
+        log_x, weights = weighted_nodes(log_x, weights)
+        if edges is not None:
+            # Bins of one width: their mass is a smooth function of their middle.
+            half = 0.5 * float(recording.pixel_m2 or 0.0)
+            edges = np.stack([np.exp(log_x) - half, np.exp(log_x) + half])
     fill = (size or _STEP * -(-log_x.size // _STEP)) - log_x.size
     if fill < 0:
         raise ValueError(f"size: found {size}; expected at least {log_x.size}")
     # Copies of the first area with weight 0: inside the support, and without effect.
-    edges = data.bin_edges
     if edges is not None:
-        edges = np.pad(np.asarray(edges), ((0, 0), (0, fill)), mode="edge")
+        edges = np.pad(edges, ((0, 0), (0, fill)), mode="edge")
     return data._replace(
         log_x=np.pad(log_x, (0, fill), mode="edge"),
         weights=np.pad(weights, (0, fill)),
