@@ -174,7 +174,9 @@ def fit_sizes(
     theta = shown.theta
     value = float(found.value)
     counted = 1 if limit == PARETO else int(np.count_nonzero(np.asarray(found.free)[: family.k]))
-    estimates = estimates_of(family, found, data, ends, limit, cuts, level=level, kind=intervals)
+    estimates = estimates_of(
+        family, found, shown, data, ends, limit, cuts, level=level, kind=intervals
+    )
     lower, upper = setting.edges()
     return SizeFit(
         law=law,
@@ -186,7 +188,7 @@ def fit_sizes(
         aic=2.0 * counted - 2.0 * value,
         bic=counted * math.log(total) - 2.0 * value,
         z=shown.z,
-        covariance=covariance(family, found),
+        covariance=covariance(family, found, shown),
         u=u,
         gradient_norm=_gradient_norm(found, total),
         decrement=float(found.decrement),

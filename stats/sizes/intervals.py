@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from stats.case_arrays import FloatArray
 from stats.sizes.ascent import FRECHET, LOG, PARETO, limit_maximum
 from stats.sizes.coordinates import FAMILY
-from stats.sizes.describe import describe
+from stats.sizes.describe import Description
 from stats.sizes.law import Law
 from stats.sizes.newton import Optimum
 from stats.sizes.profile import Profile
@@ -64,12 +64,12 @@ def _inverse_information(found: Optimum) -> FloatArray:
     return out
 
 
-def covariance(law: Law, found: Optimum) -> FloatArray:
+def covariance(law: Law, found: Optimum, shown: Description) -> FloatArray:
     """(k, k) covariance on the unconstrained scale, by the chain rule from the coordinates."""
     inner = _inverse_information(found)
     if not np.all(np.isfinite(inner)):
         return np.full((law.k, law.k), np.inf)
-    jacobian = describe(law, found.u).z_slopes
+    jacobian = shown.z_slopes
     held = (np.abs(jacobian[:, ~np.asarray(found.free)]) > 1e-9).any(axis=1)
     # At beta = 0 the scale of a law with beta > 0 itself runs off.
     held |= ~np.all(np.isfinite(jacobian), axis=1)
@@ -78,20 +78,19 @@ def covariance(law: Law, found: Optimum) -> FloatArray:
     return out
 
 
-def _delta_ends(law: Law, found: Optimum, level: float) -> tuple[FloatArray, FloatArray]:
-    """Normal intervals on the search scales: (q,) values and half widths."""
-    shown = describe(law, found.u)
-    values, slopes = shown.values, shown.slopes
+def _half_widths(found: Optimum, shown: Description, level: float) -> FloatArray:
+    """(q,) half widths of normal intervals on the search scales."""
     inner = _inverse_information(found)
     if not np.all(np.isfinite(inner)):
-        return values, np.full(values.shape, np.inf)
-    variance = np.einsum("qi,ij,qj->q", slopes, inner, slopes)
-    return values, float(stats.norm.ppf(0.5 + level / 2.0)) * np.sqrt(variance)
+        return np.full(shown.values.shape, np.inf)
+    variance = np.einsum("qi,ij,qj->q", shown.slopes, inner, shown.slopes)
+    return float(special.ndtri(0.5 + level / 2.0)) * np.sqrt(variance)
 
 
 def estimates_of(
     law: Law,
     found: Optimum,
+    shown: Description,
     data: RecordedAreas,
     ends: Profile | None,
     limit: str | None,
@@ -105,6 +104,7 @@ def estimates_of(
     Args:
         law: family.
         found: the maximum.
+        shown: what its coordinates mean.
         data: recorded areas.
         ends: profile intervals on the search scales; None for delta intervals or none.
         limit: name of the limit or ridge, or None.
@@ -112,7 +112,9 @@ def estimates_of(
         level: coverage aimed at.
         kind: "profile", "delta" or None.
     """
-    values, half = _delta_ends(law, found, level)
+    values, half = shown.values, np.full(shown.values.shape, np.inf)
+    if kind == "delta":
+        half = _half_widths(found, shown, level)
     lower = 0.0 if data.lower is None else float(data.lower)
     out = {}
     for i, name in enumerate(quantity_names(law, curve=data.curve_precision is not None)):

@@ -17,7 +17,6 @@ interval; the search is our own.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -25,7 +24,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import stats
+from scipy import special
 
 from stats.case_arrays import BoolArray, FloatArray, IntArray
 from stats.precision import in_float64
@@ -75,7 +74,7 @@ def root_target(level: float) -> float:
     """
     if not 0.0 < level < 1.0:
         raise ValueError(f"level: found {level}; expected a share between 0 and 1")
-    return math.sqrt(float(stats.chi2.ppf(level, 1)))
+    return float(special.ndtri(0.5 + 0.5 * level))
 
 
 def search_ends(
