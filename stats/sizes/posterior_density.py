@@ -1,8 +1,8 @@
 """Log posterior density of recorded areas in the coordinates of a law, with a cheap gradient.
 
-For the Double Pareto family with exact areas, value and score are one pass over the data by the
-closed form (`stats.sizes.truncated_dps`), and the pass is over Gauss nodes that stand for the
-areas. Whole pixels, detection curves and the other laws take the same functions through automatic
+For the Double Pareto family, value and score of exact areas and of whole pixels are one pass over
+the data by the closed form (`stats.sizes.truncated_dps`), and the pass is over Gauss nodes that
+stand for the areas. Detection curves and the other laws take the same functions through automatic
 differentiation of `stats.sizes.recording.log_likelihood_of`.
 """
 
@@ -91,15 +91,18 @@ def _closed_form(u: jax.Array, areas: RecordedAreas) -> jax.Array:
 
 
 def _value_and_score(u: jax.Array, areas: RecordedAreas) -> tuple[jax.Array, jax.Array]:
-    found = truncated_dps.evaluate(
-        u,
-        jnp.asarray(areas.log_x),
-        None if areas.weights is None else jnp.asarray(areas.weights),
-        None if areas.lower is None else jnp.log(areas.lower),
-        None if areas.upper is None else jnp.log(areas.upper),
-    )
-    # The compiler drops the Hessian, which nothing reads.
-    return found.value, found.gradient
+    low = None if areas.lower is None else jnp.log(areas.lower)
+    high = None if areas.upper is None else jnp.log(areas.upper)
+    # The compiler drops the Hessians, which nothing reads.
+    if areas.bin_edges is None:
+        weights = None if areas.weights is None else jnp.asarray(areas.weights)
+        found = truncated_dps.evaluate(u, jnp.asarray(areas.log_x), weights, low, high)
+        return found.value, found.gradient
+    edges, count = jnp.log(areas.bin_edges), jnp.asarray(areas.weights)
+    bins = jax.vmap(lambda a, b: truncated_dps.log_mass(u, a, b))(edges[0], edges[1])
+    whole = truncated_dps.log_mass(u, low, high)
+    value = (count * (bins.value - whole.value)).sum()
+    return value, count @ (bins.gradient - whole.gradient)
 
 
 def _backward(score: jax.Array, cotangent: jax.Array) -> tuple[jax.Array, None]:
@@ -123,7 +126,7 @@ def _limit_coordinates(law: str, z: jax.Array) -> jax.Array:
 def log_likelihood_at(law: str, z: jax.Array, areas: RecordedAreas) -> jax.Array:
     """Log-likelihood at the coordinates z (k,), or (k + 2,) with a fitted detection curve."""
     family = law_named(law)
-    if law in CLOSED_FORM and areas.plain:
+    if law in CLOSED_FORM and areas.curve is None:
         return _closed_form(_limit_coordinates(law, z), areas)
     curve = z[family.k :] if areas.curve_precision is not None else None
     return log_likelihood_of(family, to_theta(law)(z[: family.k]), areas, curve)

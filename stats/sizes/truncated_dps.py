@@ -144,7 +144,7 @@ def _hessian_of_h(p: _Point, alpha: jax.Array, phi: jax.Array) -> jax.Array:
 _PHI = (0.0, 1.0, 0.0)
 
 
-def _log_mass(u: jax.Array, log_lower: jax.Array | None, log_upper: jax.Array | None) -> Evaluation:
+def log_mass(u: jax.Array, log_lower: jax.Array | None, log_upper: jax.Array | None) -> Evaluation:
     """ln[(e^(delta h_c) - e^(delta h_m))/delta] with its derivatives in `u`."""
     alpha, phi = jnp.exp(u[0]), u[1]
     delta = 2.0 * phi - 1.0
@@ -217,7 +217,7 @@ def evaluate_sums(
     # The Pareto law (phi = 1) has no scale: a unit of curvature holds it where it stands.
     ll = jnp.where(left <= 0.0, -n, -left * alpha**2 * (r - phi * r2))
     hessian = jnp.stack([jnp.stack([aa, ap, al]), jnp.stack([ap, pp, pl]), jnp.stack([al, pl, ll])])
-    mass = _log_mass(u, log_lower, log_upper)
+    mass = log_mass(u, log_lower, log_upper)
     return Evaluation(
         value - n * mass.value, gradient - n * mass.gradient, hessian - n * mass.hessian
     )
