@@ -225,7 +225,7 @@ def level() -> None:
 
     from stats.spatial.predictive_ability import hering_genton
 
-    shape, worlds = (120, 180), 1000
+    shape, worlds = (120, 180), 500
     y, x = np.indices(shape)
     mask = (((y - 60) / 60) ** 2 + ((x - 90) / 90) ** 2 < 1.0) | ((x < 40) & (y > 60))
     padded = tuple(2 * n for n in shape)

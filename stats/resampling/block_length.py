@@ -151,7 +151,7 @@ def block_of_field(
 
 
 def _tapered_sums(sums: LagSums, classes: LagClasses, reach: float) -> tuple[float, float]:
-    """Sum of correlations, and of correlations times |hx| + |hy|, both tapered."""
+    """Sum of correlations, and of correlations times the offset along both axes, both tapered."""
     with np.errstate(invalid="ignore", divide="ignore"):
         # Divided by n, not by the number of pairs: far offsets fade as they do in the mean.
         correlation = sums.products / sums.sum_squares

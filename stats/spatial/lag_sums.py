@@ -8,9 +8,10 @@ For values x on a mask m, centred to z, and every offset h of a window:
                = \sum_i \left(z_i^2 m_{i+h} + m_i z_{i+h}^2 - 2 z_i z_{i+h}\right).
 
 With M, Z and Q the transforms of m, z and z^2 on a lattice padded by the reach of the window, N
-and P are the inverse transforms of |M|^2 and |Z|^2, and S that of 2 Re(conj(Q) M) - 2 |Z|^2: three
-transforms forth and back, whatever the number of pairs. Counts are rounded and therefore exact.
-Correlogram, variogram and covariance are ratios of these sums over classes of offsets.
+and P are the inverse transforms of :math:`|M|^2` and :math:`|Z|^2`, and S that of
+:math:`2\,\mathrm{Re}(\bar Q M) - 2 |Z|^2`: three transforms forth and back, whatever the number of
+pairs. Counts are rounded and therefore exact. Correlogram, variogram and covariance are ratios of
+these sums over classes of offsets.
 
 D. Marcotte (1996), Computers & Geosciences 22, 1175-1186, doi:10.1016/S0098-3004(96)00026-X.
 """
@@ -29,6 +30,9 @@ from stats.spatial.lags import LagClasses
 from stats.spatial.lattice import as_masked, centred
 
 ComplexArray = np.ndarray[Any, np.dtype[np.complex128]]
+
+# Below this many cells threads cost more than they save.
+_WORTH_THREADS = 2**18
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,9 +83,15 @@ class Padded:
         rows, columns = (s + r for s, r in zip(self.shape, self.reach, strict=True))
         return fft.next_fast_len(rows), fft.next_fast_len(columns, real=True)
 
+    @property
+    def threads(self) -> int:
+        """Threads that a transform of this size takes."""
+        rows, columns = self.padded
+        return self.workers if rows * columns >= _WORTH_THREADS else 1
+
     def forward(self, lattice: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         """Transform of a (y, x) lattice; single precision stays single."""
-        return fft.rfft2(lattice, s=self.padded, workers=self.workers)
+        return fft.rfft2(lattice, s=self.padded, workers=self.threads)
 
     def window(self, spectrum: np.ndarray[Any, Any]) -> FloatArray:
         """(dy, dx) inverse transform at the offsets of the window only.
@@ -90,14 +100,14 @@ class Padded:
         """
         rows, columns = self.padded
         down, right = self.reach
-        half = fft.ifft(spectrum, axis=0, workers=self.workers)
+        half = fft.ifft(spectrum, axis=0, workers=self.threads)
         kept = half[np.arange(-down, down + 1) % rows]
-        plane = fft.irfft(kept, n=columns, axis=1, workers=self.workers)
+        plane = fft.irfft(kept, n=columns, axis=1, workers=self.threads)
         return np.asarray(plane[:, np.arange(-right, right + 1) % columns], dtype=np.float64)
 
     def lattice(self, spectrum: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         """(y, x) inverse transform, for sums around each cell."""
-        plane = fft.irfft2(spectrum, s=self.padded, workers=self.workers)
+        plane = fft.irfft2(spectrum, s=self.padded, workers=self.threads)
         return plane[: self.shape[0], : self.shape[1]]
 
 
@@ -143,12 +153,12 @@ def mask_sums(inside: BoolArray, plan: Padded) -> MaskSums:
 
 
 def power(spectrum: ComplexArray) -> FloatArray:
-    """|Z|^2 without the square root."""
+    """Squared modulus, without the square root of an absolute value."""
     return spectrum.real**2 + spectrum.imag**2
 
 
 def cross(first: ComplexArray, second: ComplexArray) -> FloatArray:
-    """Real part of conj(first) second."""
+    """Real part of the first's conjugate times the second."""
     return first.real * second.real + first.imag * second.imag
 
 
