@@ -30,6 +30,9 @@ from stats.spatial.lag_sums import LagSums, Padded, lag_sums, mask_sums
 from stats.spatial.lags import LagClasses, lag_classes
 from stats.spatial.lattice import lattice_of_cases
 
+# Lags of the first look at the correlogram: most score differences forget within these.
+_FIRST_WINDOW = 16
+
 
 @dataclass(frozen=True)
 class BlockLength:
@@ -129,15 +132,9 @@ def block_of_field(
             f"found {n} cells; expected 4 for each of {minimum_blocks} blocks"
         )
     largest = max(2, math.isqrt(n // minimum_blocks))
-    classes = lag_classes(max(2, 2 * largest))
-    plan = Padded((field.shape[0], field.shape[1]), classes.reach)
-    mask = mask_sums(inside, plan)
-    sums = lag_sums(field, inside, classes, mask=mask)
-    curve = correlogram_of_sums(sums, degree_squares(mask, classes), classes)
-    try:
-        reach = curve.range()
-    except UndefinedScoreError:
-        reach = float(largest)
+    reach = min(_reach(field, inside, 2 * largest), float(largest))
+    classes = lag_classes(max(2, math.ceil(2.0 * reach)))
+    sums = lag_sums(field, inside, classes)
     total, moment = _tapered_sums(sums, classes, max(1.0, reach))
     if total <= 0.0:
         # Neighbours repel each other: blocks would cut nothing that matters.
@@ -148,6 +145,22 @@ def block_of_field(
         side_m=side * cell_m, range_m=reach * cell_m, optimal_m=optimal * cell_m,
         n_blocks=n / side**2, effective_n=n / total, bounded=optimal > largest,
     )  # fmt: skip
+
+
+def _reach(field: FloatArray, inside: BoolArray, most: int) -> float:
+    """Range of the correlogram in cells, looked for in ever longer windows; `most` if beyond."""
+    lags = min(_FIRST_WINDOW, most)
+    while True:
+        classes = lag_classes(lags)
+        mask = mask_sums(inside, Padded((field.shape[0], field.shape[1]), classes.reach))
+        sums = lag_sums(field, inside, classes, mask=mask)
+        curve = correlogram_of_sums(sums, degree_squares(mask, classes), classes)
+        try:
+            return curve.range()
+        except UndefinedScoreError:
+            if lags == most:
+                return float(most)
+            lags = min(2 * lags, most)
 
 
 def _tapered_sums(sums: LagSums, classes: LagClasses, reach: float) -> tuple[float, float]:

@@ -49,8 +49,9 @@ class Correlogram:
 
     @property
     def z(self) -> FloatArray:
-        """(class,) deviates (I - expectation) / sd."""
-        return (self.value - self.expected) / self.sd
+        """(class,) deviates (I - expectation) / sd; not finite where no dealing changes I."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return (self.value - self.expected) / self.sd
 
     def range(self, *, negligible: float = 0.05, z: float = 1.96) -> float:
         """Distance at which neighbours stop to resemble each other.

@@ -148,10 +148,11 @@ def moran_of_weights(x: FloatArray, weights: MaskWeights) -> Moran:
     products = float(np.vdot(z, weights.lag(z)))
     kurtosis = n * float(np.vdot(square, square)) / squares**2
     dealt, normal = moran_variances(n, kurtosis, weights.s0, weights.s1, weights.s2)
+    if not min(float(dealt), float(normal)) > 1e-12 / (n - 1) ** 2:
+        raise UndefinedScoreError("Moran's I is the same however the values are dealt")
     return Moran(
-        value=n / weights.s0 * products / squares, expected=-1.0 / (n - 1),
-        sd=math.sqrt(max(float(dealt), 0.0)), n=n, pairs=weights.links // 2,
-        sd_normal=math.sqrt(max(float(normal), 0.0)),
+        value=n / weights.s0 * products / squares, expected=-1.0 / (n - 1), sd=math.sqrt(dealt),
+        n=n, pairs=weights.links // 2, sd_normal=math.sqrt(normal),
     )  # fmt: skip
 
 

@@ -164,6 +164,11 @@ def test_power_is_what_the_smallest_detectable_value_promises():
     assert np.mean([one.p_value() <= 0.05 for one in found]) == pytest.approx(0.8, abs=0.06)
 
 
+def test_cells_that_are_all_neighbours_have_one_value_only():
+    with pytest.raises(UndefinedScoreError, match="however"):
+        moran(np.arange(4.0).reshape(2, 2), stencil=QUEEN)
+
+
 def test_stencils_refuse_what_is_not_symmetric():
     with pytest.raises(ValueError, match="symmetric"):
         Stencil("east", np.array([[0, 1]]), np.ones(1))

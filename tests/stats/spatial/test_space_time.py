@@ -58,6 +58,7 @@ def test_simultaneous_envelopes_hold_their_level_where_pointwise_ones_do_not():
             rng.gamma(1, 1, (24, 24)), classes=lag_classes(8), permutations=39, rng=rng, workers=1
         ).correlogram
         simultaneous += found.p_value <= 0.05
+        assert found.outside.any() == (found.p_value <= 0.05)
         pointwise += ((found.observed < found.low) | (found.observed > found.high)).any()
     # Binomial error: 0.013.
     assert simultaneous / worlds == pytest.approx(0.05, abs=0.038)
