@@ -195,8 +195,8 @@ def power() -> None:
     from stats.spatial.moran import moran
     from stats.spatial.residuals import hurdle_residuals
 
-    rng, worlds = np.random.default_rng(0), 400
-    print(f"Moran's test at 5 %, {worlds} worlds each, binomial error at most 0.025; missed effect "
+    rng, worlds = np.random.default_rng(0), 300
+    print(f"Moran's test at 5 %, {worlds} worlds each, binomial error at most 0.03; missed effect "
           "smooth over 2 cells, 18 % positive cells")  # fmt: skip
     print(f"{'cells':>6} {'missed':>7} {'I':>7} {'presence':>9} {'I':>7} {'location':>9}")
     for side in (20, 40, 80):
@@ -225,7 +225,7 @@ def level() -> None:
 
     from stats.spatial.predictive_ability import hering_genton
 
-    shape, worlds = (120, 180), 500
+    shape, worlds = (120, 180), 300
     y, x = np.indices(shape)
     mask = (((y - 60) / 60) ** 2 + ((x - 90) / 90) ** 2 < 1.0) | ((x < 40) & (y > 60))
     padded = tuple(2 * n for n in shape)

@@ -76,19 +76,19 @@ def test_impossible_values_are_refused_and_certain_ones_left_out():
 SHAPE = (40, 50)
 
 
-def study(rng, *, share=0.0, wanted=1.0, tilt=0.0, spread=0.0):
+def study(rng, *, share=0.0, wanted=1.0, tilt=0.0, spread=0.0, bias=0.0):
     """A forecast and outcomes with planted faults.
 
     `share` is the part of the latent variance that is smooth and missed, `wanted` the true spread
     over the forecast one, `tilt` the missed effect of the predictor, `spread` the missed effect of
-    the predictor on the spread.
+    the predictor on the spread, `bias` a shift of every cell.
     """
     predictor = rng.random(SHAPE)
     smooth = ndimage.gaussian_filter(rng.standard_normal(np.add(SHAPE, 40)), 2.0)[20:-20, 20:-20]
     noise = rng.standard_normal(SHAPE)
     shared = np.sqrt(share) * smooth / smooth.std() + np.sqrt(1 - share) * noise
     p = special.ndtr(-1.0 + 0.8 * rng.standard_normal(SHAPE))
-    latent = tilt * (predictor - 0.5) + wanted * np.exp(spread * (predictor - 0.5)) * shared
+    latent = bias + tilt * (predictor - 0.5) + wanted * np.exp(spread * (predictor - 0.5)) * shared
     law = hurdle_lognormal(p.ravel(), np.zeros(p.size), np.ones(p.size), upper=np.inf)
     return law, law.quantile(special.ndtr(latent).ravel()), predictor.ravel()
 
@@ -128,6 +128,14 @@ def test_each_planted_fault_is_found_by_the_test_meant_for_it(fault, test):
     assert np.mean(found[test] <= 0.05) >= 0.8
     if "tilt" in fault:
         assert np.mean(found[("location", "forecast")] <= 0.05) < 0.2
+
+
+def test_an_overall_bias_is_not_blamed_on_the_forecast_that_has_it():
+    """Information grows with the probability, so an uncentred basis would see the bias in it."""
+    found = p_values(np.random.default_rng(6), 100, bias=0.15)
+    assert np.mean(found[("location", "overall")] <= 0.05) > 0.9
+    # Binomial error: 0.022.
+    assert np.mean(found[("location", "forecast")] <= 0.05) < 0.15
 
 
 def test_blocks_keep_the_level_where_neighbours_share_residuals():
