@@ -27,6 +27,8 @@ FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 @functools.partial(jax.jit, static_argnums=(0, 1))
 def _evaluate(law: Law, what: str, x: Any, lower: Any, upper: Any, theta: Any) -> jax.Array:
     """One elementwise function of the truncated law at x inside its support."""
+    if what == "logmass":
+        return law.log_mass(lower, upper, theta)
     if what == "logpdf":
         return log_density(law, x, theta, lower, upper)
     if what == "logcdf":
@@ -102,7 +104,8 @@ class SizeLaw:
 
     @in_float64
     def _log_mass(self) -> float:
-        return float(self.law.log_mass(self.lower, self.upper, np.asarray(self.theta)))
+        theta = np.asarray(self.theta, dtype=np.float64)
+        return float(_evaluate(self.law, "logmass", 0.0, self.lower, self.upper, theta))
 
     @in_float64
     def _at(self, what: str, x: ArrayLike, fill: float) -> FloatArray:

@@ -48,9 +48,10 @@ def _x_at_decay(decay: Any, a: Any, sigma: Any, xi: Any) -> jax.Array:
 def _decay_at_share(u: Any, q: Any, whole: Any) -> jax.Array:
     """-ln[q + u e^-whole], the decay at which share u of a mass with that total decay is used."""
     lost = -jnp.expm1(-whole)
-    near = u * lost * log1p_ratio(-jnp.where(u < 0.5, u * lost, 0.0))
-    far = -jnp.log(jnp.where(u < 0.5, 1.0, q + u * jnp.exp(-whole)))
-    return jnp.where(u < 0.5, near, far)
+    little = u * lost < 0.5
+    near = u * lost * log1p_ratio(-jnp.where(little, u * lost, 0.0))
+    far = -jnp.log(jnp.where(little, 1.0, q + u * jnp.exp(-whole)))
+    return jnp.where(little, near, far)
 
 
 def _log_h(x: Any, sigma: Any, xi: Any) -> tuple[jax.Array, jax.Array]:

@@ -46,10 +46,12 @@ def _quantile(u: Any, q: Any, a: Any, b: Any, theta: Any) -> jax.Array:
     a, b = jnp.asarray(a), jnp.asarray(b)
     width, finite = _log_width(a, b)
     lost = jnp.where(finite, -jnp.expm1(-alpha * width), 1.0)
-    # S(x)/S(a) = 1 - u lost = q + u (1 - lost)
-    near = u * lost * log1p_ratio(-jnp.where(u < 0.5, u * lost, 0.0))
-    far = -jnp.log(jnp.where(u < 0.5, 1.0, q + u * (1.0 - lost)))
-    x = a * jnp.exp(jnp.where(u < 0.5, near, far) / alpha)
+    kept = jnp.where(finite, jnp.exp(-alpha * width), 0.0)
+    # S(x)/S(a) = 1 - u lost = q + u kept
+    little = u * lost < 0.5
+    near = u * lost * log1p_ratio(-jnp.where(little, u * lost, 0.0))
+    far = -jnp.log(jnp.where(little, 1.0, q + u * kept))
+    x = a * jnp.exp(jnp.where(little, near, far) / alpha)
     x = jnp.where(q <= 0.0, b, jnp.where(u <= 0.0, a, x))
     return jnp.clip(x, a, b)
 
