@@ -1,0 +1,1 @@
+"""Losses of landslide maps as data: overlap, cross-entropy, and their sums over side outputs."""
