@@ -195,7 +195,8 @@ def simulate(
         (draw, n) areas [m2], not sorted.
 
     Raises:
-        ValueError: parameters of another shape, n below 1, a detection curve with a prior.
+        ValueError: parameters of another shape or outside the domain, n below 1, a detection curve
+            with a prior.
 
     Example:
         >>> areas = simulate(
@@ -211,9 +212,11 @@ def simulate(
     values = as_theta(law, theta)
     u = rng.random((len(values), n))
     x = _areas_at(law, values, u, recording)
+    if not np.isfinite(x).all():
+        raise ValueError(f"theta: found parameters outside the domain of {law}")
     if recording.pixel_m2 is not None:
         x = recording.counts(x) * recording.pixel_m2
-    return np.asarray(x)
+    return x
 
 
 @in_float64
