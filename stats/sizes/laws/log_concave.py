@@ -62,9 +62,10 @@ def log_mass_between(density: Concave, low: Any, high: Any, width: Any) -> jax.A
     left, right = top - low, high - top
     # Their sum is the width but for rounding, which matters where the ends are close.
     finite = (left + right < jnp.inf) & (left + right > 0.0)
-    span = jnp.where(finite, left + right, 1.0)
-    exact = jnp.where(finite, jnp.where(finite, width, 1.0) / span, 1.0)
-    left, right = jnp.where(low == high, width, left * exact), right * exact
+    exact = jnp.where(finite, width, 1.0) / jnp.where(finite, left + right, 1.0)
+    left = jnp.where(finite, jnp.where(finite, left, 0.0) * exact, left)
+    right = jnp.where(finite, jnp.where(finite, right, 0.0) * exact, right)
+    left = jnp.where(low == high, width, left)
     left = jnp.minimum(left, density.reach_left(top, _DROP))
     right = jnp.minimum(right, density.reach_right(top, _DROP))
     # Panels as (start, length): one to the right of the top, the left flank split at the joints.
