@@ -18,13 +18,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import jax
 import numpy as np
 
 from stats.case_arrays import FloatArray
 from stats.precision import in_float64
-from stats.sizes.law import law_named
-from stats.sizes.predictive_checks import share_detected
+from stats.sizes.predictive_checks import compiled, share_detected
 from stats.sizes.recording import Recording
 
 
@@ -91,15 +89,8 @@ def completeness_draws(
             f"reference_m2: found {reference_m2:g}; expected 0 <= reference <= {lower:g} m2, the "
             "detection limit (count those above a larger area instead)"
         )
-    family = law_named(law)
-    each = jax.jit(
-        jax.vmap(
-            lambda row: (
-                family.log_mass(lower, upper, row) - family.log_mass(reference_m2, upper, row)
-            )
-        )
-    )
-    share = np.exp(np.asarray(each(theta)))
+    _, log_share = compiled(law)
+    share = np.exp(np.asarray(log_share(lower, theta, lower=reference_m2, upper=upper)))
     if not np.all(share > 0.0):
         none = int(np.sum(~(share > 0.0)))
         raise ValueError(

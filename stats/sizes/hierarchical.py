@@ -12,7 +12,9 @@ explains. `stats.sizes.contrasts` answers whether the exponent changed.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -45,7 +47,9 @@ from stats.sizes.size_groups import SizeGroup, design_of, groups_by_kind
 _DENSE_UP_TO = 80
 
 
-def _first(data: Hierarchy, chains: int, modes: FloatArray, seed: int) -> FloatArray:
+def first_positions_of_groups(
+    data: Hierarchy, chains: int, modes: FloatArray, seed: int
+) -> FloatArray:
     """(chain, d) scattered first positions around the separate modes."""
     rng = np.random.default_rng([seed, 3])
     (groups, columns), k = data.design.shape, data.mean.size
@@ -64,17 +68,33 @@ def _first(data: Hierarchy, chains: int, modes: FloatArray, seed: int) -> FloatA
     return np.concatenate(parts, axis=1)
 
 
+class Unpacked(NamedTuple):
+    """Draws of the parts of a hierarchy.
+
+    Attributes:
+        mu: (chain, draw, k) coordinates of the typical group.
+        tau: (chain, draw, factor + 1, k) standard deviations, the last between groups.
+        group: (chain, draw, group, k) coordinates of the groups.
+        curves: (chain, draw, fitted curve, 2) ln half area and ln width.
+    """
+
+    mu: FloatArray
+    tau: FloatArray
+    group: FloatArray
+    curves: FloatArray
+
+
+@functools.cache
+def _effects() -> Callable[..., Any]:
+    return jax.jit(jax.vmap(lambda row, data: unpack(row, data)[0], (0, None)))
+
+
 @in_float64
-def _unpacked(
-    z: FloatArray, data: Hierarchy
-) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-    """mu, standard deviations, group coordinates and curves of (chain, draw, d) positions."""
-    each = jax.jit(jax.vmap(lambda row, h: unpack(row, h)[0], (0, None)))
-    found = each(z.reshape(-1, z.shape[2]), data)
-    shape = z.shape[:2]
+def unpacked(z: FloatArray, data: Hierarchy) -> Unpacked:
+    """Parts of (chain, draw, d) positions."""
+    found = _effects()(z.reshape(-1, z.shape[2]), data)
     parts = (found.mu, np.exp(np.asarray(found.log_tau)), found.group, found.curves)
-    mu, tau, group, curves = (np.asarray(p).reshape(*shape, *p.shape[1:]) for p in parts)
-    return mu, tau, group, curves
+    return Unpacked(*(np.asarray(p).reshape(*z.shape[:2], *p.shape[1:]) for p in parts))
 
 
 def fit_hierarchical(
@@ -158,7 +178,7 @@ def fit_hierarchical(
     )
     run = run_chains(
         log_posterior_of_groups(law),
-        _first(data, chains, modes, seed),
+        first_positions_of_groups(data, chains, modes, seed),
         data,
         seed=seed,
         warmup=warmup,
@@ -168,10 +188,10 @@ def fit_hierarchical(
         threads=threads,
         progress=progress,
     )
-    mu, tau, z, curves = _unpacked(run.z, data)
+    found = unpacked(run.z, data)
     return collected(
-        law, groups, labels, crossed, chosen, centred, mu, tau, z,
-        _curves_by_group(names, data, curves), tuple(a.size for a in areas),
+        law, groups, labels, crossed, chosen, centred, found.mu, found.tau, found.group,
+        _curves_by_group(names, data, found.curves), tuple(a.size for a in areas),
         int(run.diverging.sum()), level,
     )  # fmt: skip
 

@@ -144,6 +144,11 @@ def log_posterior(law: str) -> Callable[[jax.Array, Any], jax.Array]:
     return density
 
 
+@functools.cache
+def _log_likelihoods(law: str) -> Callable[..., Any]:
+    return jax.jit(jax.vmap(lambda z, data: log_likelihood_at(law, z, data), (0, None)))
+
+
 @in_float64
 def error_of_nodes(
     law: str, z: FloatArray, areas_m2: FloatArray, recording: Recording, areas: RecordedAreas
@@ -153,6 +158,6 @@ def error_of_nodes(
     A constant does not move a posterior, so the errors are taken from their mean.
     """
     exact = recorded_areas(areas_m2, recording)
-    each = jax.jit(jax.vmap(lambda row, data: log_likelihood_at(law, row, data), (0, None)))
+    each = _log_likelihoods(law)
     gap = np.asarray(each(z, exact)) - np.asarray(each(z, areas))
     return float(np.max(np.abs(gap - gap.mean())))

@@ -15,9 +15,11 @@ exact size.
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 import numpy as np
@@ -68,25 +70,37 @@ def compare(statistic: str, observed: float, replicated: FloatArray) -> Predicti
     return PredictiveCheck(statistic, observed, low, median, high, p_value, replicated.size)
 
 
+@functools.cache
+def compiled(law: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """(q, theta, lower, upper) -> area of a tail share; (a, ...) -> ln share above an area."""
+    family = law_named(law)
+
+    def area(q: Any, theta: Any, lower: Any, upper: Any) -> Any:
+        def one(v: Any, row: Any) -> Any:
+            return family.inverse_tail_mass(v, lower, upper, row)
+
+        return jax.vmap(one)(q, theta)
+
+    def share(a: Any, theta: Any, lower: Any, upper: Any) -> Any:
+        def one(row: Any) -> Any:
+            return family.log_mass(a, upper, row) - family.log_mass(lower, upper, row)
+
+        return jax.vmap(one)(theta)
+
+    return jax.jit(area), jax.jit(share)
+
+
 class _Replicates:
     """Tail shares of areas, and areas of tail shares, for each posterior draw."""
 
     def __init__(
         self, law: str, theta: FloatArray, recording: Recording, curve: FloatArray | None
     ) -> None:
-        family = law_named(law)
         self.theta, self.recording = theta, recording
         self.lower, self.upper = recording.edges()
-        lower, upper = self.lower, self.upper
-        self._area = jax.jit(
-            jax.vmap(lambda q, th: family.inverse_tail_mass(q, lower, upper, th), (0, 0))
-        )
-        self._share = jax.jit(
-            jax.vmap(
-                lambda a, th: family.log_mass(a, upper, th) - family.log_mass(lower, upper, th),
-                (None, 0),
-            )
-        )
+        area, share = compiled(law)
+        self._area = functools.partial(area, lower=self.lower, upper=self.upper)
+        self._share = functools.partial(share, lower=self.lower, upper=self.upper)
         self.grid: FloatArray | None = None
         self.detected = np.ones(theta.shape[0])
         if curve is not None:
