@@ -9,54 +9,17 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike
 
 from stats.precision import in_float64
-from stats.sizes.law import Law, law_named, log_density
+from stats.sizes.compiled import DERIVATIVES, evaluate, padded
+from stats.sizes.law import Law, law_named
 
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
-
-
-@functools.partial(jax.jit, static_argnums=(0, 1))
-def _evaluate(law: Law, what: str, x: Any, lower: Any, upper: Any, theta: Any) -> jax.Array:
-    """One elementwise function of the truncated law at x inside its support."""
-    if what == "logmass":
-        return law.log_mass(lower, upper, theta)
-    if what == "logpdf":
-        return log_density(law, x, theta, lower, upper)
-    if what == "logcdf":
-        return law.log_mass(lower, x, theta) - law.log_mass(lower, upper, theta)
-    if what == "logsf":
-        return law.log_mass(x, upper, theta) - law.log_mass(lower, upper, theta)
-    inverse = law.inverse_mass if what == "ppf" else law.inverse_tail_mass
-    return inverse(x, lower, upper, theta)
-
-
-def _log_likelihood(
-    law: Law, theta: Any, x: Any, weights: Any, lower: Any, upper: Any
-) -> jax.Array:
-    return jnp.sum(weights * log_density(law, x, theta, lower, upper))
-
-
-_derivative: dict[str, Callable[..., jax.Array]] = {
-    "loglik": jax.jit(_log_likelihood, static_argnums=0),
-    "score": jax.jit(jax.grad(_log_likelihood, argnums=1), static_argnums=0),
-    "hessian": jax.jit(jax.hessian(_log_likelihood, argnums=1), static_argnums=0),
-}
-
-
-def _padded(values: FloatArray, fill: float) -> FloatArray:
-    """Every length would be compiled anew; powers of two are few."""
-    n = max(values.size, 8)
-    room = (1 << (n - 1).bit_length()) - values.size
-    return np.concatenate([values, np.full(room, fill)])
 
 
 @dataclass(frozen=True)
@@ -105,14 +68,14 @@ class SizeLaw:
     @in_float64
     def _log_mass(self) -> float:
         theta = np.asarray(self.theta, dtype=np.float64)
-        return float(_evaluate(self.law, "logmass", 0.0, self.lower, self.upper, theta))
+        return float(evaluate(self.law, "logmass", 0.0, self.lower, self.upper, theta))
 
     @in_float64
     def _at(self, what: str, x: ArrayLike, fill: float) -> FloatArray:
         values = np.asarray(x, dtype=np.float64)
         theta = np.asarray(self.theta, dtype=np.float64)
-        flat = _padded(values.ravel(), fill)
-        out = _evaluate(self.law, what, flat, self.lower, self.upper, theta)
+        flat = padded(values.ravel(), fill)
+        out = evaluate(self.law, what, flat, self.lower, self.upper, theta)
         return np.asarray(out)[: values.size].reshape(values.shape)
 
     @functools.cached_property
@@ -266,12 +229,12 @@ class SizeLaw:
             )
         if w.size != x.size:
             raise ValueError(f"weights: found {w.size}; expected {x.size}, one per area")
-        return self._derivative(what, _padded(x, self._median), _padded(w, 0.0))
+        return self._derivative(what, padded(x, self._median), padded(w, 0.0))
 
     @in_float64
     def _derivative(self, what: str, x: FloatArray, weights: FloatArray) -> FloatArray:
         theta = np.asarray(self.theta, dtype=np.float64)
-        return np.asarray(_derivative[what](self.law, theta, x, weights, self.lower, self.upper))
+        return np.asarray(DERIVATIVES[what](self.law, theta, x, weights, self.lower, self.upper))
 
     def loglik(self, areas: ArrayLike, weights: ArrayLike | None = None) -> float:
         """Log-likelihood of exact areas, all inside the support; weights count an area so often.
