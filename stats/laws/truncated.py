@@ -28,6 +28,7 @@ from stats.laws.quadrature import CHUNK, integrate, panel_ends
 # Closed forms of a law that keeps less than this lose digits to cancellation.
 _LEAST_CLOSED_MASS = 0.05
 _LEAST_MASS = 1e-290
+_NOTHING = 1e-13
 
 
 class TruncatedLaw(ABC):
@@ -268,7 +269,11 @@ class TruncatedLaw(ABC):
         inner = self._squared(start)
         if not whole.all():
             end = np.broadcast_to(end, start.shape)
-            beyond = self._squared(end) + tail * (
+            last = self._squared(end)
+            # K(u) is at most S(u) times the mean above u, which is often nothing.
+            most = tail * (self._moments()[0] - self._limited(end))
+            last = np.where(np.isnan(last) & (most < _NOTHING * inner), 0.0, last)
+            beyond = last + tail * (
                 2.0 * (self._limited(end) - self._limited(start)) - tail * (end - start)
             )
             inner = inner - np.where(whole, 0.0, beyond)
