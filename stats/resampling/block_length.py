@@ -154,7 +154,7 @@ def _reach(field: FloatArray, inside: BoolArray, most: int) -> float:
         classes = lag_classes(lags)
         mask = mask_sums(inside, Padded((field.shape[0], field.shape[1]), classes.reach))
         sums = lag_sums(field, inside, classes, mask=mask)
-        curve = correlogram_of_sums(sums, degree_squares(mask, classes), classes)
+        curve = correlogram_of_sums(sums, degree_squares([mask], classes)[0], classes)
         try:
             return curve.range()
         except UndefinedScoreError:

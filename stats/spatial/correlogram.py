@@ -8,7 +8,9 @@ and rounded to whole numbers; should a value lie far from one, double precision 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -83,41 +85,45 @@ class Correlogram:
         return float(distance[first - 1] + share * (distance[first] - distance[first - 1]))
 
 
-def degree_squares(mask: MaskSums, classes: LagClasses) -> FloatArray:
-    """(class,) sum over the cells of the squared number of partners in each class.
+def degree_squares(masks: Sequence[MaskSums], classes: LagClasses) -> FloatArray:
+    """(mask, class) sum over the cells of the squared number of partners in each class.
 
     Args:
-        mask: sums of the mask.
+        masks: sums of masks on the same lattice.
         classes: classes of the lags.
 
     Example:
         >>> plan = Padded((1, 3), (1, 1))
-        >>> degree_squares(mask_sums(np.ones((1, 3), bool), plan), lag_classes(1))
-        array([6.])
+        >>> degree_squares([mask_sums(np.ones((1, 3), bool), plan)], lag_classes(1))
+        array([[6.]])
     """
-    single = mask.plan.forward(mask.inside.astype(np.float32))
-    found = np.empty(classes.n_classes)
+    plan = masks[0].plan
+    single = [plan.forward(mask.inside.astype(np.float32)) for mask in masks]
+    found = np.empty((len(masks), classes.n_classes))
     for number in range(classes.n_classes):
         ring = classes.number == number
-        degree = _partners(mask.plan, single, ring, np.float32)
-        whole = np.rint(degree)
-        if np.abs(degree - whole).max() > _CLEAR:
-            whole = np.rint(_partners(mask.plan, mask.spectrum, ring, np.float64))
-        kept = whole[mask.inside].astype(np.float64)
-        found[number] = kept @ kept
+        kernel = plan.forward(_ring_kernel(plan, ring, np.float32))
+        for row, (mask, spectrum) in enumerate(zip(masks, single, strict=True)):
+            degree = plan.lattice(spectrum * kernel)
+            whole = np.rint(degree)
+            if np.abs(degree - whole).max() > _CLEAR:
+                exact = plan.forward(_ring_kernel(plan, ring, np.float64))
+                whole = np.rint(plan.lattice(mask.spectrum * exact))
+            kept = whole[mask.inside].astype(np.float64)
+            found[row, number] = kept @ kept
     return found
 
 
-def _partners(
-    plan: Padded, spectrum: np.ndarray, ring: np.ndarray, dtype: type[np.floating]
-) -> np.ndarray:
-    """(y, x) number of valid cells at the offsets of a ring, which is symmetric."""
+def _ring_kernel(
+    plan: Padded, ring: np.ndarray[Any, Any], dtype: type[np.floating]
+) -> np.ndarray[Any, Any]:
+    """Padded lattice with 1 at the offsets of a ring, which is symmetric."""
     rows, columns = plan.padded
     down, right = plan.reach
     kernel = np.zeros((rows, columns), dtype=dtype)
     dy, dx = np.nonzero(ring)
     kernel[(dy - down) % rows, (dx - right) % columns] = 1.0
-    return plan.lattice(spectrum * plan.forward(kernel))
+    return kernel
 
 
 def mean_distance(pairs: FloatArray, classes: LagClasses) -> tuple[FloatArray, FloatArray]:
@@ -179,4 +185,4 @@ def correlogram(
     x, inside = as_masked(values, valid, axes=(2,))
     mask = mask_sums(inside, Padded((x.shape[0], x.shape[1]), chosen.reach, workers))
     sums = lag_sums(x, inside, chosen, mask=mask)
-    return correlogram_of_sums(sums, degree_squares(mask, chosen), chosen)
+    return correlogram_of_sums(sums, degree_squares([mask], chosen)[0], chosen)

@@ -88,7 +88,8 @@ def spatial_structure(
     masks = epoch_masks(inside, plan)
     distinct = {id(m): m for m in masks}
     weights = {k: mask_weights(m.inside, stencil, standardise) for k, m in distinct.items()}
-    squares = {k: degree_squares(m, chosen) for k, m in distinct.items()}
+    degrees = degree_squares(list(distinct.values()), chosen)
+    squares = dict(zip(distinct, degrees, strict=True))
     found = []
     for one, mask in zip(x, masks, strict=True):
         sums = lag_sums(one, mask.inside, chosen, mask=mask)
