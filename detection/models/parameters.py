@@ -76,7 +76,7 @@ def receptive_field(name: str, settings: Mapping[str, Any]) -> ReceptiveField:
 
     Example:
         >>> receptive_field("unet", {"variant": "hr_gldd"})
-        ReceptiveField(before_px=124, after_px=139, stride_px=16)
+        ReceptiveField(before_px=108, after_px=123, stride_px=16)
     """
     return abstract_model(name, settings).receptive_field()
 
