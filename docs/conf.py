@@ -17,6 +17,7 @@ extensions = [
     "sphinx_copybutton",
     "api_pages",
     "config_reference",
+    "sizes_pages",
 ]
 myst_enable_extensions = ["amsmath", "colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3

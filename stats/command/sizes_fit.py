@@ -16,6 +16,8 @@ from stats.case_arrays import FloatArray
 from stats.command.sizes_input import Areas
 from stats.command.sizes_settings import LAW_NAMES, SizesSettings
 from stats.sizes.curves import Curves, fitted_curves
+from stats.sizes.cut_table import CutRow, cut_table
+from stats.sizes.envelopes import FitEnvelopes, fit_envelopes
 from stats.sizes.fit import SizeFit, fit_sizes
 from stats.sizes.goodness import GoodnessOfFit, goodness_of_fit
 from stats.sizes.magnitude import MagnitudeBootstrap, bootstrap_magnitude
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
 
 Progress = Callable[[int], None]
 MAGNITUDE_DRAWS = 100
-LEAST_ABOVE_CUT = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,37 +40,20 @@ class LawResult:
         name: as asked for on the command line.
         fit: the fit, or None.
         goodness: p-values, or None.
+        envelopes: Q-Q and P-P curves with simultaneous envelopes, of the first law only.
         curves: density and survival with their band, or None.
         posterior: Bayesian fit, or None where it was not asked for.
         areas_m2: (n,) the areas that were fitted.
-        failure: why there is no fit; empty where there is one.
+        failure: why there is no fit, or no p-value; empty where there is.
     """
 
     name: str
     fit: SizeFit | None
     goodness: GoodnessOfFit | None
+    envelopes: FitEnvelopes | None
     curves: Curves | None
     posterior: Posterior | None
     areas_m2: FloatArray
-    failure: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class CutResult:
-    """One line of the table against the cut.
-
-    Attributes:
-        cut_m2: lower limit of the likelihood.
-        multiple: of the minimum mapping area.
-        n: areas at or above it.
-        fit: the fit, or None.
-        failure: why there is none.
-    """
-
-    cut_m2: float
-    multiple: float
-    n: int
-    fit: SizeFit | None
     failure: str = ""
 
 
@@ -90,7 +74,7 @@ class InventoryResult:
     areas: Areas
     record: AreaRecord
     laws: tuple[LawResult, ...]
-    cuts: tuple[CutResult, ...]
+    cuts: tuple[CutRow, ...]
     total: TotalArea | None
     magnitude: MagnitudeBootstrap | None
     magnitude_failure: str
@@ -185,12 +169,16 @@ def _fit_law(
         fit = fit_sizes(used, law, recording, level=settings.level)
     except ValueError as error:
         return LawResult(
-            name=name, fit=None, goodness=None, curves=None, posterior=None, areas_m2=fitted,
-            failure=_plain(str(error)),
+            name=name, fit=None, goodness=None, envelopes=None, curves=None, posterior=None,
+            areas_m2=fitted, failure=_plain(str(error)),
         )  # fmt: skip
-    goodness, weak = None, ""
+    goodness, envelopes, weak = None, None, ""
     try:
         goodness = goodness_of_fit(fit, used, rng=rng, draws=settings.draws)
+        if name == settings.laws[0]:
+            envelopes = fit_envelopes(
+                fit, used, rng=rng, draws=settings.draws, level=settings.level
+            )
     except ValueError as error:
         weak = _plain(str(error))
     curves = fitted_curves(fit, used, rng=rng, draws=settings.draws, level=settings.level)
@@ -202,8 +190,8 @@ def _fit_law(
             used, law, recording, seed=int(rng.integers(2**31)), level=settings.level
         )
     return LawResult(
-        name=name, fit=fit, goodness=goodness, curves=curves, posterior=posterior,
-        areas_m2=used, failure=weak,
+        name=name, fit=fit, goodness=goodness, envelopes=envelopes, curves=curves,
+        posterior=posterior, areas_m2=used, failure=weak,
     )  # fmt: skip
 
 
@@ -214,55 +202,18 @@ def _plain(text: str) -> str:
 
 def _against_cut(
     settings: SizesSettings, fitted: FloatArray, record: AreaRecord, first: LawResult
-) -> list[CutResult]:
-    """Fits of the first law above ever higher cuts."""
-    law = LAW_NAMES[settings.laws[0]]
-    out: list[CutResult] = []
-    for multiple in settings.cuts:
-        if multiple == 1.0:
-            out.append(
-                CutResult(
-                    cut_m2=record.lower_m2,
-                    multiple=1.0,
-                    n=first.areas_m2.size,
-                    fit=first.fit,
-                    failure=first.failure if first.fit is None else "",
-                )
-            )
-            continue
-        cut = multiple * record.minimum_mapping_area_m2
-        if record.pixel_m2 is not None:
-            cut = Recording(lower_m2=cut, pixel_m2=record.pixel_m2).edges()[0]
-        kept = fitted[fitted >= cut]
-        if kept.size < LEAST_ABOVE_CUT:
-            out.append(
-                CutResult(
-                    cut_m2=cut,
-                    multiple=multiple,
-                    n=int(kept.size),
-                    fit=None,
-                    failure=f"{kept.size} areas; at least {LEAST_ABOVE_CUT} wanted",
-                )
-            )
-            continue
-        try:
-            recording = Recording(
-                lower_m2=cut, pixel_m2=record.pixel_m2,
-                upper_m2=first.fit.recording.upper_m2 if first.fit is not None else np.inf,
-            )  # fmt: skip
-            fit = fit_sizes(kept, law, recording, level=settings.level, stability=False)
-            out.append(CutResult(cut_m2=cut, multiple=multiple, n=int(kept.size), fit=fit))
-        except ValueError as error:
-            out.append(
-                CutResult(
-                    cut_m2=cut,
-                    multiple=multiple,
-                    n=int(kept.size),
-                    fit=None,
-                    failure=_plain(str(error)),
-                )
-            )
-    return out
+) -> list[CutRow]:
+    """Fits of the first law above ever higher cuts; the first is the fit itself."""
+    if not settings.cuts or first.fit is None:
+        return []
+    recording = first.fit.recording
+    rows = [CutRow(record.lower_m2, first.fit.n, first.fit, "")]
+    higher = [k * record.minimum_mapping_area_m2 for k in settings.cuts if k > 1.0]
+    if higher:
+        rows += cut_table(
+            first.areas_m2, first.fit.law, recording, cuts_m2=higher, level=settings.level
+        )
+    return rows
 
 
 def _tail_alpha(fit: SizeFit) -> float | None:

@@ -155,7 +155,7 @@ def _cuts(result: InventoryResult) -> str:
     for cut in result.cuts:
         head = [number(cut.cut_m2, 5), cut.n]
         if cut.fit is None:
-            rows.append([*head, "-", "-", "-", cut.failure])
+            rows.append([*head, "-", "-", "-", cut.reason])
             continue
         found = cut.fit.estimates
         rows.append(

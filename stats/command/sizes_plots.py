@@ -19,7 +19,6 @@ from stats.command.sizes_plot_cuts import draw_against_cut, empty_panel, log_axe
 from stats.command.sizes_table import number
 from stats.sizes.empirical import adaptive_density, empirical_survival
 from stats.sizes.quantities import Estimate
-from stats.sizes.simulation import probabilities
 
 DATA = "#303030"
 CUT = "#606060"
@@ -66,8 +65,8 @@ def _notes(result: InventoryResult, first: LawResult | None, level: float) -> li
     if first is not None and first.curves is not None:
         notes.append(
             f"Band: pointwise {100 * level:g} % of {first.curves.draws} bootstrap refits of "
-            f"{first.name}; of Q-Q and P-P: pointwise 95 % if the fit were the truth. Hollow "
-            "symbols: not identified; bars without a cap: open."
+            f"{first.name}; of Q-Q and P-P: whole curves of simulated "
+            "inventories, refitted. Hollow symbols: not identified; bars without a cap: open."
         )
     return notes
 
@@ -183,58 +182,37 @@ def _survival(
     ax.set_title("empirical survival", fontsize=9)
 
 
-def model_shares(law: LawResult) -> tuple[Any, Any]:
-    """Sorted areas of a fit and the share of the fitted law below each."""
-    assert law.fit is not None
-    areas = np.sort(law.areas_m2)
-    found = probabilities(law.fit.law, law.fit.parameters, areas, law.fit.recording)
-    return areas, np.exp(np.asarray(found.log_below[0]))
-
-
 def _quantiles(ax: Any, first: LawResult | None) -> None:
-    title = "Q-Q"
-    if first is None or first.fit is None:
-        empty_panel(ax, title, "no law was fitted")
+    if first is None or first.envelopes is None:
+        empty_panel(ax, "Q-Q", "no law was fitted" if first is None else first.failure)
         return
-    from stats.sizes.distribution import size_law
-
-    fit = first.fit
+    curve = first.envelopes.qq
     log_axes(ax)
-    areas = np.sort(first.areas_m2)
-    lower, upper = fit.recording.edges()
-    law = size_law(fit.law, **fit.theta, lower=lower, upper=upper)
-    n = areas.size
-    rank = np.arange(1, n + 1)
-    from scipy import stats
-
-    # Order statistics of n uniform shares are beta(i, n + 1 - i).
-    low, middle, high = (
-        law.ppf(stats.beta.ppf(q, rank, n + 1 - rank)) for q in (0.025, 0.5, 0.975)
-    )
-    ax.fill_between(middle, low, high, color=COLOURS[0], alpha=0.2, linewidth=0)
-    ends = [min(areas[0], middle[0]), max(areas[-1], middle[-1])]
+    ax.fill_between(
+        curve.model, curve.simultaneous_low, curve.simultaneous_high, color=COLOURS[0], alpha=0.2,
+        linewidth=0,
+    )  # fmt: skip
+    ends = [min(curve.observed[0], curve.model[0]), max(curve.observed[-1], curve.model[-1])]
     ax.plot(ends, ends, color="#505050", linewidth=0.8, linestyle=LINES[1])
-    ax.plot(middle, areas, "o", color=DATA, markersize=2.2, zorder=5)
-    ax.set_ylim(0.7 * areas[0], 3.0 * areas[-1])
+    ax.plot(curve.model, curve.observed, "o", color=DATA, markersize=2.2, zorder=5)
+    ax.set_ylim(0.6 * curve.observed[0], 5.0 * curve.observed[-1])
     ax.set_xlabel(f"quantile of {first.name} [m²]", fontsize=8)
     ax.set_ylabel(AREA_LABEL, fontsize=8)
-    ax.set_title(f"{title}, {first.name}; pointwise 95 % if the fit were true", fontsize=7.5)
+    ax.set_title(f"Q-Q, {first.name}, simultaneous envelope; p {curve.p_value:.2f}", fontsize=7.5)
 
 
 def _shares(ax: Any, first: LawResult | None) -> None:
-    if first is None or first.fit is None:
-        empty_panel(ax, "P-P", "no law was fitted")
+    if first is None or first.envelopes is None:
+        empty_panel(ax, "P-P", "no law was fitted" if first is None else first.failure)
         return
-    from scipy import stats
-
-    _, shares = model_shares(first)
-    n = shares.size
-    rank = np.arange(1, n + 1)
-    place = (rank - 0.5) / n
-    low, high = (stats.beta.ppf(q, rank, n + 1 - rank) for q in (0.025, 0.975))
-    ax.fill_between(place, low - place, high - place, color=COLOURS[0], alpha=0.2, linewidth=0)
+    curve = first.envelopes.pp
+    place = curve.model
+    ax.fill_between(
+        place, curve.simultaneous_low - place, curve.simultaneous_high - place, color=COLOURS[0],
+        alpha=0.2, linewidth=0,
+    )  # fmt: skip
     ax.axhline(0.0, color="#505050", linewidth=0.8, linestyle=LINES[1])
-    ax.plot(place, shares - place, color=DATA, linewidth=1.0)
+    ax.plot(place, curve.observed - place, color=DATA, linewidth=1.0)
     ax.set_xlim(0, 1)
     ax.set_xlabel("empirical share below [-]", fontsize=8)
     ax.set_ylabel("share of the fit below, less it [-]", fontsize=8)

@@ -10,8 +10,9 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from stats.command.sizes_fit import CutResult, InventoryResult, LawResult
+from stats.command.sizes_fit import InventoryResult, LawResult
 from stats.command.sizes_settings import LAW_TITLES
+from stats.sizes.cut_table import CutRow
 from stats.sizes.law import law_named
 from stats.sizes.quantities import Estimate
 
@@ -184,17 +185,16 @@ def cut_rows(result: InventoryResult) -> list[dict[str, Any]]:
             "file": str(result.areas.source),
             "label": result.areas.label,
             "law": result.laws[0].name,
-            "multiple": cut.multiple,
             "cut_m2": cut.cut_m2,
             "n": cut.n,
             **_cut_values(cut),
-            "failure": cut.failure,
+            "failure": cut.reason,
         }
         for cut in result.cuts
     ]
 
 
-def _cut_values(cut: CutResult) -> dict[str, Any]:
+def _cut_values(cut: CutRow) -> dict[str, Any]:
     out: dict[str, Any] = {}
     for name in ("alpha", "beta", "t", "rollover_m2"):
         estimate = None if cut.fit is None else cut.fit.estimates.get(name)
