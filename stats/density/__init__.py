@@ -1,0 +1,1 @@
+"""Where landslides lie: kernel densities, hot spots, change between epochs, point patterns."""
