@@ -33,7 +33,7 @@ def timed(label: str, function: Callable[[], object]) -> None:
     print(f"{label:58s} {time.perf_counter() - start:7.3f} s")
 
 
-def best_of(label: str, function: Callable[[], object], repeats: int = 5) -> None:
+def best_of(label: str, function: Callable[[], object], repeats: int = 3) -> None:
     """The shortest of several runs: other work on the machine can only make a run longer."""
     seconds = []
     for _ in range(repeats):

@@ -151,7 +151,9 @@ def simultaneous_envelope(
     together = np.concatenate([seen[None], curves])
     centre = together.mean(axis=0)
     ends = np.quantile(together, [0.025, 0.975], axis=0)
-    below, above = np.maximum(centre - ends[0], 1e-12), np.maximum(ends[1] - centre, 1e-12)
+    # Where most curves agree (an isotonic fit that is 0) a quantile says nothing of the spread.
+    least = np.maximum(together.std(axis=0), 1e-12)
+    below, above = np.maximum(centre - ends[0], least), np.maximum(ends[1] - centre, least)
     off = together - centre
     distance = np.where(off > 0.0, off / above, -off / below).max(axis=1)
     # Outside it are just the curves whose p-value is at most 1 - level.
