@@ -7,6 +7,9 @@ after Malamud et al. (2004), Earth Surface Processes and Landforms 29, 687-711,
 doi:10.1002/esp.1064. `rho` is the cumulative exponent of the tail (the density falls with
 `rho + 1`), `a` a scale and `s` a shift, negative in their fit. Areas below 0 have no meaning, so
 the law is used truncated, at `lower` = 0 unless told otherwise.
+
+These functions rest on `scipy.stats.invgamma`. The law with exact tails, likelihood, score and
+the other families beside it is `stats.sizes.law.law_named("ig")`.
 """
 
 from __future__ import annotations

@@ -36,6 +36,8 @@ LAWS: dict[str, SizeLaw] = {
 }
 
 names = sorted(LAWS)
+# One case per family, where each costs a compilation, and the log limit.
+families = [*{law.law.name: name for name, law in LAWS.items()}.values(), "extended, log limit"]
 
 
 def central(law: SizeLaw, n: int = 25) -> np.ndarray:

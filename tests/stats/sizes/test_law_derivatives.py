@@ -9,7 +9,7 @@ from scipy import special
 from stats.precision import in_float64
 from stats.sizes.distribution import SizeLaw, size_law
 from stats.sizes.law import law_named, log_density
-from tests.stats.sizes.law_cases import LAWS, central, names
+from tests.stats.sizes.law_cases import LAWS, central, families, names
 
 # Fourth-order central differences.
 OFFSETS, WEIGHTS = np.array([-2.0, -1.0, 1.0, 2.0]), np.array([1.0, -8.0, 8.0, -1.0]) / 12.0
@@ -112,7 +112,7 @@ def test_weights_count_an_area_so_often():
         law.loglik([1.0, 2.0, -3.0])
 
 
-@pytest.mark.parametrize("case", names)
+@pytest.mark.parametrize("case", families)
 def test_laws_vmap_and_differentiate_under_jit(case):
     frozen = LAWS[case]
     law, theta = frozen.law, np.array(frozen.theta)
