@@ -43,6 +43,7 @@ class Comparison:
         reference: what it is judged by.
         sizes: summaries of both, all areas.
         cut_m2: common cut: the larger of the two minimum mapping areas.
+        pixels_m2: pixel area of each, None where areas count as exact.
         fits: fits above the common cut, or None where one could not be made.
         differences: of exponent and rollover.
         failure: why there are no differences; empty where there are.
@@ -55,6 +56,7 @@ class Comparison:
     reference: Areas
     sizes: tuple[AreaSummary, AreaSummary]
     cut_m2: float
+    pixels_m2: tuple[float | None, float | None]
     fits: tuple[SizeFit, SizeFit] | None
     differences: tuple[Difference, ...]
     failure: str
@@ -91,6 +93,7 @@ def compare(predicted: Areas, reference: Areas, settings: SizesSettings) -> Comp
         reference=reference,
         sizes=(summarise_areas(predicted.areas_m2), summarise_areas(reference.areas_m2)),
         cut_m2=cut,
+        pixels_m2=(records[0].pixel_m2, records[1].pixel_m2),
         fits=fits,
         differences=differences,
         failure=failure,

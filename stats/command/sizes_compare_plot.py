@@ -30,12 +30,18 @@ def draw_comparison(found: Comparison, path: Path) -> Path:
             "exact 95 % of counts."
         ],
     ) as axes:  # fmt: skip
-        for (_name, colour, marker), areas in zip(
-            SIDES, (found.predicted.areas_m2, found.reference.areas_m2), strict=True
+        most = 1
+        for (_, colour, marker), areas, pixel in zip(
+            SIDES,
+            (found.predicted.areas_m2, found.reference.areas_m2),
+            found.pixels_m2,
+            strict=True,
         ):
             above = areas[areas >= found.cut_m2]
             if above.size:
-                _both(axes[0], axes[1], above, found.cut_m2, colour, marker)
+                _both(axes[0], axes[1], above, found.cut_m2, pixel, colour, marker)
+                most = max(most, above.size)
+        axes[1].set_ylim(0.5, 2.0 * most)
         axes[0].set_ylabel("number density dN/dA [1/m²]", fontsize=8)
         axes[1].set_ylabel("landslides at least as large", fontsize=8)
         for ax, title in zip(axes, ("density", "cumulative number"), strict=False):
@@ -47,11 +53,14 @@ def draw_comparison(found: Comparison, path: Path) -> Path:
     return path
 
 
-def _both(left: Any, right: Any, areas: Any, cut: float, colour: str, marker: str) -> None:
+def _both(
+    left: Any, right: Any, areas: Any, cut: float, pixel: float | None, colour: str, marker: str
+) -> None:
     n = areas.size
     log_axes(left)
     log_axes(right)
-    data = adaptive_density(areas, lower_m2=cut)
+    lower = cut if pixel is None else cut - 0.5 * pixel
+    data = adaptive_density(areas, lower_m2=lower, pixel_m2=pixel)
     left.errorbar(
         data.centre_m2, n * data.density_per_m2,
         yerr=n * np.array([data.density_per_m2 - data.low, data.high - data.density_per_m2]),
@@ -63,7 +72,6 @@ def _both(left: Any, right: Any, areas: Any, cut: float, colour: str, marker: st
         color=colour, alpha=0.15, linewidth=0,
     )  # fmt: skip
     right.step(survival.area_m2, n * survival.survival, where="pre", color=colour, linewidth=1.2)
-    right.set_ylim(bottom=0.5)
 
 
 def _scatter(ax: Any, found: Comparison) -> None:
@@ -115,7 +123,7 @@ def _recall(ax: Any, found: Comparison) -> None:
     ax.set_ylabel("share found [-]", fontsize=8)
     count = found.matched.matching.count
     listed = ", ".join(f"{kind} {count(kind)}" for kind in KINDS[:4])
-    ax.set_title(f"recall by size ({listed})", fontsize=7.5, pad=12)
+    ax.set_title(f"recall by size ({listed})", fontsize=7.5, pad=16)
 
 
 def _class(row: dict[str, Any]) -> str:

@@ -174,8 +174,9 @@ def _fit_law(
         )  # fmt: skip
     goodness, envelopes, weak = None, None, ""
     try:
-        goodness = goodness_of_fit(fit, used, rng=rng, draws=settings.draws)
-        if name == settings.laws[0]:
+        if settings.draws:
+            goodness = goodness_of_fit(fit, used, rng=rng, draws=settings.draws)
+        if settings.draws and name == settings.laws[0]:
             envelopes = fit_envelopes(
                 fit, used, rng=rng, draws=settings.draws, level=settings.level
             )

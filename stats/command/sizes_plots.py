@@ -62,7 +62,7 @@ def _notes(result: InventoryResult, first: LawResult | None, level: float) -> li
         "area.",
         *(f"Recording: {note}." for note in record.notes),
     ]
-    if first is not None and first.curves is not None:
+    if first is not None and first.curves is not None and first.curves.draws:
         notes.append(
             f"Band: pointwise {100 * level:g} % of {first.curves.draws} bootstrap refits of "
             f"{first.name}; of Q-Q and P-P: whole curves of simulated "
@@ -184,7 +184,7 @@ def _survival(
 
 def _quantiles(ax: Any, first: LawResult | None) -> None:
     if first is None or first.envelopes is None:
-        empty_panel(ax, "Q-Q", "no law was fitted" if first is None else first.failure)
+        empty_panel(ax, "Q-Q", _why(first))
         return
     curve = first.envelopes.qq
     log_axes(ax)
@@ -203,7 +203,7 @@ def _quantiles(ax: Any, first: LawResult | None) -> None:
 
 def _shares(ax: Any, first: LawResult | None) -> None:
     if first is None or first.envelopes is None:
-        empty_panel(ax, "P-P", "no law was fitted" if first is None else first.failure)
+        empty_panel(ax, "P-P", _why(first))
         return
     curve = first.envelopes.pp
     place = curve.model
@@ -218,6 +218,13 @@ def _shares(ax: Any, first: LawResult | None) -> None:
     ax.set_ylabel("share of the fit below, less it [-]", fontsize=8)
     p = "" if first.goodness is None else _p_text(first)
     ax.set_title(f"P-P, {first.name}, detrended{p}", fontsize=7.5)
+
+
+def _why(first: LawResult | None) -> str:
+    """Why there are no envelopes."""
+    if first is None:
+        return "no law was fitted"
+    return first.failure or "no inventories were simulated (--draws 0)"
 
 
 def _p_text(law: LawResult) -> str:

@@ -43,7 +43,8 @@ class SizesSettings:
         laws: names of `LAW_NAMES`; the first is the one whose details are drawn.
         bayes: also sample the posterior.
         cuts: multiples of the minimum for the table against the cut; empty for none.
-        draws: simulated inventories behind each p-value, and bootstrap refits behind each band.
+        draws: simulated inventories behind each p-value, and bootstrap refits behind each band;
+            0: neither.
         level: coverage of intervals.
         seed: of everything random.
         unit: of tables of areas.
@@ -140,10 +141,14 @@ def check_settings(settings: SizesSettings) -> SizesSettings:
     """
     if settings.unit not in UNITS:
         raise UsageError(f"--unit: found {settings.unit!r}; expected one of {', '.join(UNITS)}")
-    if settings.draws < 20:
-        raise UsageError(f"--draws: found {settings.draws}; expected 20 or more")
     if not 0.5 <= settings.level < 1.0:
         raise UsageError(f"--level: found {settings.level:g}; expected a share from 0.5 to below 1")
+    least = max(20, math.ceil(2.0 / (1.0 - settings.level) - 1e-9))
+    if settings.draws != 0 and settings.draws < least:
+        raise UsageError(
+            f"--draws: found {settings.draws}; expected {least} or more at level "
+            f"{settings.level:g}, or 0 for no p-values and bands"
+        )
     if settings.pixel_m2 is not None and not settings.pixel_m2 >= 0.0:
         raise UsageError(f"--pixel: found {settings.pixel_m2:g}; expected an area in m2, or 0")
     if not 0.0 <= settings.least_overlap <= 1.0:

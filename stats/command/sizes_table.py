@@ -274,12 +274,14 @@ def summary_rows(results: Sequence[InventoryResult]) -> list[list[str]]:
 
 
 def unidentified(law: LawResult) -> str:
-    """Which quantities are not identified, and why the first is not."""
+    """Which quantities are not identified, and the limit that is why; reasons are on the page."""
     assert law.fit is not None
-    reasons = {n: e.reason for n, e in law.fit.estimates.items() if not e.identified}
-    shown = [n for n in reasons if n != "pdf_slope" or "alpha" not in reasons]
-    if law.fit.limit is not None:
-        return f"{', '.join(shown)}: {law.fit.limit}" if shown else law.fit.limit
-    if not shown:
-        return ""
-    return "; ".join(f"{n}: {reasons[n]}" for n in shown)
+    lacking = [
+        name
+        for name, e in law.fit.estimates.items()
+        # What a law has not is no failure to identify it.
+        if not e.identified and not (e.value is None and name in QUANTITIES)
+    ]
+    shown = [n for n in lacking if n != "pdf_slope" or "alpha" not in lacking]
+    why = f": {law.fit.limit}" if law.fit.limit is not None else ""
+    return f"{', '.join(shown)}{why}" if shown else (law.fit.limit or "")

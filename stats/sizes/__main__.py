@@ -84,7 +84,10 @@ def main(
         typer.Option("--least-overlap", help="Part of the smaller outline that a match shares."),
     ] = 0.1,
     draws: Annotated[
-        int, typer.Option("--draws", help="Simulated inventories behind each p-value and band.")
+        int,
+        typer.Option(
+            "--draws", help="Simulated inventories behind each p-value and band; 0: none."
+        ),
     ] = 199,
     level: Annotated[float, typer.Option("--level", help="Coverage of intervals.")] = 0.95,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of everything random.")] = 0,
