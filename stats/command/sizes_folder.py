@@ -8,13 +8,17 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stats.command.errors import UsageError
+from stats.command.sizes_choice import choice_rows, joint_record
 from stats.command.sizes_compare import Comparison, comparison_record, epoch_table, tables_of
 from stats.command.sizes_fit import InventoryResult
 from stats.command.sizes_settings import SizesSettings
 from stats.command.sizes_table import LAYOUT, LAYOUT_VERSION, cut_rows, fit_records, flat_row
+
+if TYPE_CHECKING:
+    from stats.sizes.hierarchical_posterior import HierarchicalPosterior
 
 RECORD = "sizes.json"
 PAGE = "sizes.md"
@@ -64,7 +68,10 @@ def file_name(label: str, taken: set[str]) -> str:
 
 
 def write_records(
-    folder: Path, results: Sequence[InventoryResult], comparisons: Sequence[Comparison]
+    folder: Path,
+    results: Sequence[InventoryResult],
+    comparisons: Sequence[Comparison],
+    joint: HierarchicalPosterior | None = None,
 ) -> None:
     """Write every table of a run; the layout is described in docs/sizes.md."""
     records = fit_records(results)
@@ -73,6 +80,13 @@ def write_records(
     cuts = [row for result in results for row in cut_rows(result)]
     if cuts:
         _write_csv(folder / "cuts.csv", cuts)
+    choices = [
+        {"label": result.areas.label, **row} for result in results for row in choice_rows(result)
+    ]
+    if choices:
+        _write_csv(folder / "choice.csv", choices)
+    if joint is not None:
+        _write_json(folder / "hierarchical.json", joint_record(joint))
     if not comparisons:
         return
     _write_json(folder / "comparison.json", [comparison_record(c) for c in comparisons])

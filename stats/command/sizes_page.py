@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stats.command.pages import escape, figure, heading, note, table
+from stats.command.sizes_choice import choice_part, choice_rows, joint_part
 from stats.command.sizes_compare import Comparison
 from stats.command.sizes_fit import InventoryResult, LawResult
 from stats.command.sizes_settings import LAW_TITLES, SizesSettings
@@ -13,12 +14,16 @@ from stats.command.sizes_table import SUMMARY_HEADER, interval_text, number, sum
 from stats.sizes.law import law_named
 from stats.sizes.matching import KINDS
 
+if TYPE_CHECKING:
+    from stats.sizes.hierarchical_posterior import HierarchicalPosterior
+
 
 def page_parts(
     results: Sequence[InventoryResult],
     comparisons: Sequence[Comparison],
     settings: SizesSettings,
     figures: Mapping[str, str],
+    joint: HierarchicalPosterior | None = None,
 ) -> list[str]:
     """The parts of ``sizes.md``.
 
@@ -28,6 +33,7 @@ def page_parts(
         settings: of the run.
         figures: paths of the figures relative to the page, by "overview", the label of an
             inventory, or "comparison LABEL".
+        joint: hierarchical fit of all inventories, or None.
     """
     parts = [heading("Size statistics")]
     if any(r.areas.synthetic for r in results):
@@ -43,6 +49,8 @@ def page_parts(
         parts.append(figure(figures["overview"], "Exponent and rollover of every inventory."))
     for result in results:
         parts += inventory_parts(result, figures)
+    if joint is not None:
+        parts += joint_part(joint)
     if comparisons:
         parts.append(heading("Predicted and reference inventories", 2))
         parts.append(_epochs(comparisons))
@@ -76,6 +84,7 @@ def inventory_parts(result: InventoryResult, figures: Mapping[str, str]) -> list
     fitted = [law for law in result.laws if law.fit is not None]
     if fitted:
         parts.append(_laws(fitted))
+        parts += choice_part(choice_rows(result))
     for law in result.laws:
         parts += _law_notes(law)
     if len(result.cuts) > 1:

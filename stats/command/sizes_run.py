@@ -11,11 +11,12 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stats.command.errors import UsageError, UserError
 from stats.command.frame import Session
 from stats.command.pages import build_html, write_page
+from stats.command.sizes_choice import joint_posterior
 from stats.command.sizes_compare import Comparison, compare
 from stats.command.sizes_compare_plot import draw_comparison
 from stats.command.sizes_fit import InventoryResult, fit_inventory, steps_of
@@ -34,6 +35,9 @@ from stats.command.sizes_page import page_parts
 from stats.command.sizes_plots import draw_inventory
 from stats.command.sizes_settings import SizesSettings
 from stats.command.sizes_table import SUMMARY_HEADER, summary_rows
+
+if TYPE_CHECKING:
+    from stats.sizes.hierarchical_posterior import HierarchicalPosterior
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +85,12 @@ def run_sizes(settings: SizesSettings, talk: Session) -> SizesRun:
             for mine, theirs in zip(inventories, references, strict=True):
                 comparisons.append(compare(mine, theirs, settings))
                 advance(1)
-    _write(settings, results, comparisons, talk)
+    joint = None
+    if settings.bayes:
+        with talk.reporter.task("hierarchical fit", 1) as advance:
+            joint = joint_posterior(results, settings)
+            advance(1)
+    _write(settings, results, comparisons, joint, talk)
     return SizesRun(out=settings.out, results=results, comparisons=tuple(comparisons))
 
 
@@ -112,6 +121,7 @@ def _write(
     settings: SizesSettings,
     results: Sequence[InventoryResult],
     comparisons: Sequence[Comparison],
+    joint: HierarchicalPosterior | None,
     talk: Session,
 ) -> None:
     out = settings.out
@@ -120,11 +130,11 @@ def _write(
     old = out.parent / f".{out.name}.{os.getpid()}.old"
     try:
         beside.mkdir()
-        write_records(beside, results, comparisons)
+        write_records(beside, results, comparisons, joint)
         pieces = len(results) + len(comparisons) + 2
         with talk.reporter.task("figures and page", pieces) as advance:
             figures = _draw(beside, results, comparisons, settings, advance)
-            parts = page_parts(results, comparisons, settings, figures)
+            parts = page_parts(results, comparisons, settings, figures, joint)
             write_page(beside / PAGE, parts)
             advance(1)
             if settings.html:

@@ -224,7 +224,8 @@ def test_the_folder_is_whole_and_its_own_record_lists_it(whole_run):
         assert (out / name).exists(), name
     assert sorted(p.name for p in out.iterdir()) == sorted(
         ["figures", "html", "sizes.json", "sizes.md", "fits.json", "fits.csv", "cuts.csv",
-         "comparison.json", "epochs.csv", "mine_matches.csv", "mine_missed.csv", "mine_false.csv"]
+         "choice.csv", "comparison.json", "epochs.csv", "mine_matches.csv", "mine_missed.csv",
+         "mine_false.csv"]
     )  # fmt: skip
     assert [p for p in out.parent.iterdir() if p.name.startswith(".")] == []
     assert (out / "html" / "index.html").is_file()
