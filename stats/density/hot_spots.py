@@ -9,7 +9,9 @@ neighbours with weight 1 (the starred form),
 is standard normal for large neighbourhoods where values lie in random order. A map holds
 thousands of such tests, which share their neighbours: false discoveries are controlled over the
 map. Counts of landslides are skewed, so that the normal tail is too light for small
-neighbourhoods; p-values by permutation stand beside.
+neighbourhoods. Two other laws of chance stand beside it: permutation of the cells, and, for
+counts, landslides scattered evenly over the mask, under which the number in a neighbourhood of
+:math:`W_i` of n cells is binomial with share :math:`W_i / n`, exactly.
 
 J. K. Ord & A. Getis (1995), Geographical Analysis 27, 286-306,
 doi:10.1111/j.1538-4632.1995.tb00912.x; M. C. de Castro & B. H. Singer (2006), Geographical Analysis
@@ -19,6 +21,7 @@ doi:10.1111/j.1538-4632.1995.tb00912.x; M. C. de Castro & B. H. Singer (2006), G
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -28,6 +31,8 @@ from stats.case_arrays import BoolArray, FloatArray
 from stats.spatial.discovery import Control, Discoveries, discoveries
 from stats.spatial.lattice import as_masked, centred
 from stats.spatial.stencil import QUEEN, Stencil, neighbour_sum
+
+Chance = Literal["normal", "permutation", "scatter"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -40,7 +45,7 @@ class HotSpots:
         hot: what is discovered and above expectation.
         cold: what is discovered and below it.
         found: the control of false discoveries.
-        permutations: number of permutations behind the p-values; 0 for the normal law.
+        chance: what the p-values are of: "normal", "permutation" or "scatter".
     """
 
     z: FloatArray
@@ -48,7 +53,7 @@ class HotSpots:
     hot: BoolArray
     cold: BoolArray
     found: Discoveries
-    permutations: int
+    chance: Chance
 
 
 def getis_ord(values: ArrayLike, valid: ArrayLike | None = None, *, stencil: Stencil = QUEEN
@@ -82,7 +87,8 @@ def hot_spots(
     stencil: Stencil = QUEEN,
     level: float = 0.05,
     control: Control = "bh",
-    permutations: int = 0,
+    chance: Chance = "normal",
+    permutations: int = 999,
     rng: np.random.Generator | None = None,
 ) -> HotSpots:
     """Cells whose neighbourhood stands out, with the rate of false discoveries held.
@@ -93,30 +99,34 @@ def hot_spots(
         stencil: likewise.
         level: false discovery rate.
         control: how it is held (`stats.spatial.discovery`).
-        permutations: 0 takes p-values from the normal law; else values are dealt anew to all valid
-            cells so often, and every cell is held against its own draws. The smallest p-value is
-            then 2 / (permutations + 1), so a large map needs many.
+        chance: "normal"; "permutation", values dealt anew to all valid cells; or "scatter", for
+            whole counts and a stencil of equal weights, counted landslides scattered evenly.
+        permutations: how often values are dealt. The smallest p-value is 2 / (permutations + 1),
+            so a large map needs many.
         rng: needed for permutations.
 
     Raises:
-        ValueError: permutations without a generator, or as for `getis_ord`.
+        ValueError: permutations without a generator, "scatter" of what is not counted, or as for
+            `getis_ord`.
         UndefinedScoreError: as for `getis_ord`.
     """
     x, inside = as_masked(values, valid, axes=(2,))
     z, n = centred(x, inside, "a hot spot")
     weight, squares = _weights(inside, stencil)
     score = _statistic(z, weight, squares, n, inside, stencil)
-    if permutations:
+    if chance == "permutation":
         if rng is None:
             raise ValueError("permutations: found no generator; expected rng")
         p = _dealt(z, score, weight, squares, n, inside, stencil, permutations, rng)
+    elif chance == "scatter":
+        p = _scattered(x, weight, n, stencil)
     else:
         p = 2.0 * special.ndtr(-np.abs(score))
     p = np.where(inside, p, np.nan)
-    found = discoveries(p, level=level, control=control)
+    found = discoveries(p, level=level, control=control, valid=inside)
     return HotSpots(
         z=np.where(inside, score, np.nan), p_value=p, hot=found.discovered & (score > 0.0),
-        cold=found.discovered & (score < 0.0), found=found, permutations=permutations,
+        cold=found.discovered & (score < 0.0), found=found, chance=chance,
     )  # fmt: skip
 
 
@@ -135,6 +145,18 @@ def _statistic(
     total = z + neighbour_sum(z, stencil)
     safe = np.where(variance > 0.0, variance, 1.0)
     return np.where(inside & (variance > 0.0), total / (spread * np.sqrt(safe)), 0.0)
+
+
+def _scattered(x: FloatArray, weight: FloatArray, n: int, stencil: Stencil) -> FloatArray:
+    if not np.array_equal(x, np.rint(x)) or (x < 0).any() or not (stencil.weights == 1.0).all():
+        raise ValueError("scatter: expected whole counts and a stencil of equal weights")
+    near, total = x + neighbour_sum(x, stencil), x.sum()
+    share = np.minimum(weight / n, 1.0)
+    # P(X >= k) and P(X <= k) of a binomial number.
+    above = np.where(near > 0, special.betainc(np.maximum(near, 1), total - near + 1, share), 1.0)
+    rest = np.maximum(total - near, 1e-300)
+    below = np.where(near < total, special.betaincc(near + 1, rest, share), 1.0)
+    return np.minimum(1.0, 2.0 * np.minimum(above, below))
 
 
 def _dealt(

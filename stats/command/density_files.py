@@ -1,0 +1,219 @@
+"""The files of a run of ``python -m stats.density``: tables, GeoTIFFs, figures, page and record."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from stats.case_arrays import FloatArray
+from stats.command.density_page import page_parts
+from stats.command.frame import Session
+from stats.command.map_panels import MapPanel, draw_map_pages
+from stats.command.pages import build_html, write_page
+from stats.density.window import Window
+
+if TYPE_CHECKING:
+    from stats.command.density_run import Change, DensityRun, EpochDensity
+
+LAYOUT, LAYOUT_VERSION = "stats-density", 1
+RECORD, PAGE, FIGURES, HTML = "density.json", "density.md", "figures", "html"
+
+
+def change_map(change: Change, window: Window) -> FloatArray:
+    """(y, x) log2 of the rate ratio where a change was discovered, 0 elsewhere inside."""
+    ratio = np.where(change.found.discovered, change.cells.ratio, 1.0)
+    # A rate that began or ended has no finite ratio: shown at the end of the scale.
+    with np.errstate(divide="ignore"):
+        logs = np.clip(np.nan_to_num(np.log2(ratio), posinf=5.0, neginf=-5.0), -5.0, 5.0)
+    wide = np.repeat(np.repeat(logs, change.side, axis=0), change.side, axis=1)
+    rows, columns = window.inside.shape
+    return np.where(window.inside, wide[:rows, :columns], np.nan)
+
+
+def spot_map(epoch: EpochDensity, window: Window) -> FloatArray:
+    """(y, x) 1 for hot, -1 for cold, 0 for neither, NaN outside."""
+    kind = np.zeros(window.inside.shape)
+    if epoch.spots is not None:
+        kind = epoch.spots.hot.astype(np.float64) - epoch.spots.cold
+    return np.where(window.inside, kind, np.nan)
+
+
+def write_files(run: DensityRun, folder: Path, talk: Session) -> None:
+    """Write everything into a folder that is not yet under its name.
+
+    Args:
+        run: what was found.
+        folder: empty.
+        talk: progress.
+    """
+    (folder / FIGURES).mkdir()
+    _csv(folder / "densities.csv", [_shown(run, e) for e in run.epochs])
+    _csv(folder / "changes.csv", [change_row(c) for c in run.changes])
+    with talk.reporter.task("maps and page", 4) as advance:
+        names = [e.points.name for e in run.epochs]
+        _tif(folder / "density.tif", run, [e.density.per_km2 for e in run.epochs], names, "km-2")
+        _tif(
+            folder / "hot_spots.tif", run, [spot_map(e, run.window) for e in run.epochs], names, "1"
+        )
+        if run.changes:
+            _tif(
+                folder / "change.tif", run, [change_map(c, run.window) for c in run.changes],
+                [f"{c.first} to {c.second}" for c in run.changes], "log2 of the ratio",
+            )  # fmt: skip
+        advance(1)
+        figures = _draw(run, folder / FIGURES)
+        advance(1)
+        parts = page_parts(run, {name: f"{FIGURES}/{path.name}" for name, path in figures.items()})
+        write_page(folder / PAGE, parts)
+        advance(1)
+        if run.settings.html:
+            source = folder / ".page"
+            write_page(source / "index.md", parts)
+            (source / FIGURES).symlink_to((folder / FIGURES).resolve())
+            build_html(source, folder / HTML, project="Landslide densities")
+            (source / FIGURES).unlink()
+            for rest in source.iterdir():
+                rest.unlink()
+            source.rmdir()
+        advance(1)
+    _manifest(run, folder)
+
+
+def _shown(run: DensityRun, epoch: EpochDensity) -> dict[str, Any]:
+    row = asdict(epoch.row)
+    if not math.isfinite(epoch.points.years):
+        row |= dict.fromkeys(("years", "per_km2_year", "area_percent_year"), "")
+    return row | {
+        "outside": epoch.outside, "bandwidth_m": epoch.density.bandwidth_m,
+        "bandwidth_from": epoch.bandwidth_from,
+        "hot_cells": int(epoch.spots.hot.sum()) if epoch.spots else "",
+        "cold_cells": int(epoch.spots.cold.sum()) if epoch.spots else "",
+        "source": str(epoch.points.areas.source), "synthetic": run.synthetic,
+    }  # fmt: skip
+
+
+def change_row(change: Change) -> dict[str, Any]:
+    """One line of changes.csv."""
+    whole = change.whole
+    return {
+        "first": change.first, "second": change.second,
+        "per": "year" if change.per_year else "epoch",
+        "ratio": float(whole.ratio), "low": float(whole.low), "high": float(whole.high),
+        "p_value": float(whole.p_value), "blocks_tested": change.found.n_tests,
+        "blocks_up": int((change.found.discovered & (change.cells.ratio > 1)).sum()),
+        "blocks_down": int((change.found.discovered & (change.cells.ratio < 1)).sum()),
+    }  # fmt: skip
+
+
+def _csv(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+    if not rows:
+        return
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(stream, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def _tif(
+    path: Path, run: DensityRun, maps: Sequence[FloatArray], names: Sequence[str], unit: str
+) -> None:
+    import rasterio
+    from affine import Affine
+
+    window = run.window
+    transform = Affine(window.cell_m, 0.0, window.west_m, 0.0, -window.cell_m, window.north_m)
+    with rasterio.open(
+        path, "w", driver="GTiff", height=window.inside.shape[0], width=window.inside.shape[1],
+        count=len(maps), dtype="float32", crs=run.crs, transform=transform, nodata=float("nan"),
+        compress="deflate",
+    ) as target:  # fmt: skip
+        for band, (values, name) in enumerate(zip(maps, names, strict=True), start=1):
+            target.write(values.astype(np.float32), band)
+            target.set_band_description(band, name)
+            target.set_band_unit(band, unit)
+        target.update_tags(SYNTHETIC=str(run.synthetic))
+
+
+def _draw(run: DensityRun, folder: Path) -> dict[str, Path]:
+    rows, columns = run.window.inside.shape
+    west, north, cell = run.window.west_m, run.window.north_m, run.window.cell_m
+    extent = (west, north - rows * cell, west + columns * cell, north)
+    every = np.concatenate([e.density.per_km2[run.window.inside] for e in run.epochs])
+    top = float(np.percentile(every, 99.8)) or 1.0
+    drawn: dict[str, Path] = {}
+
+    def page(name: str, panels: list[MapPanel], title: str) -> None:
+        for number, path in enumerate(
+            draw_map_pages(panels, folder / f"{name}.png", title=title, synthetic=run.synthetic)
+        ):
+            drawn[name if number == 0 else f"{name} {number + 1}"] = path
+
+    page(
+        "density",
+        [
+            MapPanel(
+                values=e.density.per_km2, extent_m=extent, title=e.points.name,
+                unit="landslides/km2", limits=(0.0, top),
+            )
+            for e in run.epochs
+        ],
+        "Kernel density of landslides",
+    )  # fmt: skip
+    page(
+        "hot_spots",
+        [
+            MapPanel(
+                values=spot_map(e, run.window), extent_m=extent, title=e.points.name, unit="1",
+                kind="classes", labels={-1: "cold", 0: "neither", 1: "hot"},
+                class_colours={-1: "#0072B2", 0: "#f2f2f2", 1: "#D55E00"},
+            )
+            for e in run.epochs
+        ],
+        "Hot and cold spots, false discovery rate 5 %",
+    )  # fmt: skip
+    if run.changes:
+        page(
+            "change",
+            [
+                MapPanel(
+                    values=change_map(c, run.window), extent_m=extent,
+                    title=f"{c.first} to {c.second}", unit="log2 of the rate ratio",
+                    kind="diverging", limits=(-5.0, 5.0),
+                )
+                for c in run.changes
+            ],
+            "Change of rate where it is discovered, false discovery rate 5 %",
+        )  # fmt: skip
+    return drawn
+
+
+def _manifest(run: DensityRun, folder: Path) -> None:
+    files = sorted(
+        str(p.relative_to(folder)) for p in folder.rglob("*")
+        if p.is_file() and p.relative_to(folder).parts[0] != HTML
+    )  # fmt: skip
+    record = {
+        "layout": LAYOUT, "layout_version": LAYOUT_VERSION,
+        "written": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+        "synthetic": run.synthetic, "crs": run.crs, "window": run.window_from,
+        "study_km2": run.window.area_km2,
+        "settings": {
+            k: str(v) if isinstance(v, Path) else v for k, v in asdict(run.settings).items()
+        },
+        "inputs": [
+            {"source": str(e.points.areas.source), "sha256": e.points.areas.sha256,
+             "n": int(e.points.area_m2.size)}
+            for e in run.epochs
+        ],
+        "files": [*files, *([HTML] if run.settings.html else [])],
+    }  # fmt: skip
+    text = json.dumps(record, indent=1, allow_nan=False, ensure_ascii=False)
+    (folder / RECORD).write_text(text + "\n", encoding="utf-8")

@@ -1,0 +1,109 @@
+"""The MyST page of a run: ``density.md`` with its figures, whole by itself or in a report."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from stats.command.pages import escape, figure, heading, note, table
+
+if TYPE_CHECKING:
+    from stats.command.density_run import Change, DensityRun
+
+HEADER = (
+    "epoch", "n", "total [km2]", "min [m2]", "max [m2]", "mean [m2]", "per km2", "per km2 and year",
+    "area density [%]", "bandwidth [m]",
+)  # fmt: skip
+SHORT = ("epoch", "n", "total [km2]", "per km2", "area density [%]")  # of a terminal
+_CAPTIONS = {
+    "density": "Kernel density of landslides [1/km2], one colour scale for all epochs.",
+    "hot_spots": (
+        "Where more landslides lie near each other (hot), or fewer (cold), than an even scatter of "
+        "as many would give: binomial law of the number in a neighbourhood, false discovery rate "
+        "5 %."
+    ),
+    "change": (
+        "Change of the rate between neighbouring epochs, log2 of the ratio, where it is discovered "
+        "at a false discovery rate of 5 %; rates that began or ended stand at the ends."
+    ),
+}
+
+
+def table_rows(run: DensityRun, columns: Sequence[str] = HEADER) -> list[list[str]]:
+    """Rows of the table of densities, in the columns asked for."""
+    rows = []
+    for epoch in run.epochs:
+        r = epoch.row
+        year = f"{r.per_km2_year:.3g}" if math.isfinite(epoch.points.years) else ""
+        cells = (
+                r.epoch, f"{r.n:,}", f"{r.total_m2 / 1e6:.4g}", _size(r.minimum_m2),
+                _size(r.maximum_m2), _size(r.mean_m2),
+                f"{r.per_km2:.3g} ({r.per_km2_low:.3g} to {r.per_km2_high:.3g})", year,
+                f"{r.area_percent:.3g} ({r.area_percent_low:.3g} to {_end(r.area_percent_high)})",
+                f"{epoch.density.bandwidth_m:,.0f}",
+        )  # fmt: skip
+        named = dict(zip(HEADER, cells, strict=True))
+        rows.append([named[name] for name in columns])
+    return rows
+
+
+def page_parts(run: DensityRun, figures: Mapping[str, str]) -> list[str]:
+    """The parts of ``density.md``.
+
+    Args:
+        run: what was found.
+        figures: paths of the figures relative to the page, by name.
+    """
+    level = f"{100 * run.settings.level:g} %"
+    parts = [heading("Landslide densities")]
+    if run.synthetic:
+        parts.append(note("SYNTHETIC: nothing on this page was observed.", kind="warning"))
+    parts.append(
+        f"{run.window.area_km2:,.1f} km2 in cells of {run.window.cell_m:g} m; window: "
+        f"{escape(run.window_from)}. Numbers stand with {level} intervals of a Poisson law, areas "
+        f"with {level} intervals by resampling a Poisson number of landslides: landslides that "
+        "came in one storm are not independent, and tell less than these say.\n"
+    )
+    parts.append(table(HEADER, table_rows(run)))
+    outside = [f"{e.points.name}: {e.outside}" for e in run.epochs if e.outside]
+    if outside:
+        parts.append(note(f"Outside the window and left out: {', '.join(outside)}."))
+    chosen = sorted({e.bandwidth_from for e in run.epochs})
+    parts.append(f"Bandwidths: {escape('; '.join(chosen))}.\n")
+    for name, path in figures.items():
+        parts.append(figure(path, _CAPTIONS[name.split(" ")[0]]))
+    if run.changes:
+        parts.append(heading("Change from epoch to epoch", 2))
+        unit = "per year" if run.changes[0].per_year else "per epoch, lengths being unknown"
+        parts.append(
+            f"Ratios of rates ({unit}), with exact {level} intervals; the p-value is a mid-p. "
+            "Blocks are two kernels wide.\n"
+        )
+        parts.append(
+            table(
+                ["from", "to", "ratio", "p", "blocks tested", "up", "down"],
+                [_change_row(change) for change in run.changes],
+            )
+        )
+    return parts
+
+
+def _change_row(change: Change) -> list[object]:
+    w, found = change.whole, change.found.discovered
+    ratio = float(w.ratio)
+    text = "no landslides" if math.isnan(ratio) else f"{ratio:.3g}"
+    return [
+        change.first, change.second,
+        f"{text} ({float(w.low):.3g} to {_end(float(w.high))})", f"{float(w.p_value):.2g}",
+        change.found.n_tests, int((found & (change.cells.ratio > 1)).sum()),
+        int((found & (change.cells.ratio < 1)).sum()),
+    ]  # fmt: skip
+
+
+def _size(value: float) -> str:
+    return f"{value:,.0f}" if math.isfinite(value) else ""
+
+
+def _end(value: float) -> str:
+    return f"{value:.3g}" if math.isfinite(value) else "open"
