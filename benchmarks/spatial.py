@@ -237,7 +237,8 @@ def level() -> None:
         f"Hering-Genton at 5 %, {worlds} worlds each, binomial error "
         f"{(0.05 * 0.95 / worlds) ** 0.5:.3f}, {int(mask.sum())} cells"
     )
-    print(f"{'covariance':>12} {'scale':>6} {'effective n':>12} {'rejected':>9} {'naive':>6}")
+    print(f"{'covariance':>12} {'scale':>6} {'effective n':>12} {'df':>7} {'rejected':>9} "
+          f"{'normal':>7} {'naive':>6}")  # fmt: skip
     for name, scale in (("none", 0), ("gaussian", 1), ("gaussian", 2), ("gaussian", 4),
                         ("gaussian", 8), ("exponential", 2), ("exponential", 4),
                         ("exponential", 8)):  # fmt: skip
@@ -252,11 +253,13 @@ def level() -> None:
             field = fft.irfft2(fft.rfft2(rng.standard_normal(padded)) * gain)[:120, :180] / size
             loss = field + 0.5 * rng.standard_normal(shape)
             one = hering_genton(loss, np.zeros(shape), mask)
-            found.append([one.effective_n, one.p_value() <= 0.05,
+            found.append([one.effective_n, one.df, one.p_value() <= 0.05,
+                          abs(one.statistic) > 1.96,
                           abs(one.difference) > 1.96 * one.naive_sd])  # fmt: skip
         table = np.array(found, dtype=float)
-        print(f"{name:>12} {scale:6d} {np.median(table[:, 0]):12.0f} {table[:, 1].mean():9.3f} "
-              f"{table[:, 2].mean():6.3f}", flush=True)  # fmt: skip
+        share = table[:, 2:].mean(axis=0)
+        print(f"{name:>12} {scale:6d} {np.median(table[:, 0]):12.0f} {np.median(table[:, 1]):7.0f} "
+              f"{share[0]:9.3f} {share[1]:7.3f} {share[2]:6.3f}", flush=True)  # fmt: skip
 
 
 PARTS: dict[str, Callable[..., None]] = {

@@ -62,6 +62,31 @@ def test_a_better_forecast_is_found_and_its_interval_holds_the_truth():
     assert np.mean(inside) >= 0.88
 
 
+def test_few_patches_make_the_reference_law_wider():
+    rng, mask = np.random.default_rng(6), ellipse()
+    zero = np.zeros(SHAPE)
+    found = [
+        hering_genton(smooth(rng, 6.0) + 0.5 * rng.normal(size=SHAPE), zero, mask)
+        for _ in range(15)
+    ]
+    # Correlation is 0.05 at 2 * 6 * sqrt(ln 20) = 20.8 cells.
+    known = mask.sum() / (np.pi * 20.8**2)
+    assert 0.6 * known < np.median([one.df for one in found]) < 1.6 * known
+    low, high = found[0].interval()
+    assert (high - low) / found[0].sd > 4.2
+    assert found[0].p_value() == pytest.approx(
+        2 * min(found[0].p_value("less"), found[0].p_value("greater"))
+    )
+
+
+def test_noise_is_not_given_a_range_that_its_variogram_has_by_chance():
+    rng, mask = np.random.default_rng(7), ellipse()
+    found = [hering_genton(rng.normal(size=SHAPE), np.zeros(SHAPE), mask) for _ in range(60)]
+    inflated = [one.sd > 1.5 * one.naive_sd for one in found]
+    assert np.mean([one.model.partial_sill == 0.0 for one in found]) > 0.75
+    assert np.mean(inflated) < 0.15
+
+
 def test_epochs_of_a_place_are_summed_before_anything_is_tested():
     """The same smooth patches in every epoch: ten epochs tell no more than one."""
     rng, mask = np.random.default_rng(3), ellipse()
