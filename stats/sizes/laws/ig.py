@@ -42,10 +42,11 @@ def _density(theta: Any) -> Concave:
         return jnp.log1p(c + jnp.sqrt(2.0 * c))
 
     return Concave(
-        log_g=lambda v: rho * v - jnp.exp(v) - gammaln(rho),
+        log_g=lambda v: rho * v - jnp.exp(v),
         peak=jnp.log(rho),
         reach_left=reach_left,
         reach_right=reach_right,
+        log_constant=-gammaln(rho),
         left_joints=(6.0, 40.0),
     )
 
@@ -62,8 +63,8 @@ def _ends(a: Any, b: Any, theta: Any) -> tuple[jax.Array, jax.Array, jax.Array]:
 
 
 def _log_kernel(x: Any, theta: Any) -> jax.Array:
-    shifted = jnp.log(x - theta[2])
-    return _density(theta).log_g(jnp.log(theta[1]) - shifted) - shifted
+    density, shifted = _density(theta), jnp.log(x - theta[2])
+    return density.log_g(jnp.log(theta[1]) - shifted) + density.log_constant - shifted
 
 
 def _log_mass(a: Any, b: Any, theta: Any) -> jax.Array:

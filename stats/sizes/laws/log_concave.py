@@ -30,10 +30,11 @@ class Concave:
     """A log-concave density in v, by functions of v.
 
     Attributes:
-        log_g: v -> log density.
+        log_g: v -> log density up to `log_constant`.
         peak: where it is largest.
         reach_left: (v, drop) -> distance to the left of v within which it falls by `drop`.
         reach_right: the same to the right.
+        log_constant: what log_g lacks, kept out of the loops.
         left_joints: distances to the left of the peak at which the integral is split, where the
             law turns from a curve into a long straight flank.
     """
@@ -42,6 +43,7 @@ class Concave:
     peak: Any
     reach_left: Callable[[Any, Any], jax.Array]
     reach_right: Callable[[Any, Any], jax.Array]
+    log_constant: Any = 0.0
     left_joints: tuple[float, ...] = ()
 
 
@@ -75,14 +77,16 @@ def log_mass_between(density: Concave, low: Any, high: Any, width: Any) -> jax.A
         done = done + length
         panels.append((top - done, length))
     panels.append((top - left, left - done))
-    start = jnp.stack([panel[0] for panel in panels], axis=-1)
-    length = jnp.stack([panel[1] for panel in panels], axis=-1)
-    nodes = jnp.asarray(0.5 * (_NODES + 1.0), dtype=length.dtype)
-    weights = jnp.asarray(0.5 * _WEIGHTS, dtype=length.dtype)
+    # Stacked panels would be shorter to write, and put a branch into the innermost loop.
+    nodes = jnp.asarray(0.5 * (_NODES + 1.0), dtype=top.dtype)
+    weights = jnp.asarray(0.5 * _WEIGHTS, dtype=top.dtype)
     at_top = density.log_g(top)
-    v = start[..., None] + length[..., None] * nodes
-    value = jnp.exp(density.log_g(v) - at_top[..., None, None])
-    return at_top + jnp.log(jnp.sum(length * jnp.sum(weights * value, axis=-1), axis=-1))
+    total = jnp.zeros_like(top)
+    for start, length in panels:
+        v = start[..., None] + length[..., None] * nodes
+        value = jnp.exp(density.log_g(v) - at_top[..., None])
+        total = total + length * jnp.sum(weights * value, axis=-1)
+    return at_top + density.log_constant + jnp.log(total)
 
 
 def inverse_between(
@@ -102,24 +106,24 @@ def inverse_between(
         high: right end.
         width: high - low.
     """
-    u, q, low, high, width = jnp.broadcast_arrays(u, q, low, high, width)
+    ends = (low, high, width)
+    u, q, low, high, _ = jnp.broadcast_arrays(u, q, *ends)
     lower_side = u < 0.5
-    tiny = np.finfo(u.dtype).tiny
+    tiny, eps = np.finfo(u.dtype).tiny, np.finfo(u.dtype).eps
     log_share = jnp.log(jnp.maximum(jnp.where(lower_side, u, q), tiny))
 
-    def residual(v: jax.Array, th: Any, lo: Any, hi: Any, w: Any) -> tuple[jax.Array, jax.Array]:
-        density = make(th)
+    def residual(
+        v: jax.Array, density: Concave, lo: Any, hi: Any, whole: Any
+    ) -> tuple[jax.Array, jax.Array]:
         start, end = jnp.where(lower_side, lo, v), jnp.where(lower_side, v, hi)
         part = log_mass_between(density, start, end, end - start)
-        whole = log_mass_between(density, lo, hi, w)
-        slope = jnp.exp(density.log_g(v) - part)
+        slope = jnp.exp(density.log_g(v) + density.log_constant - part)
         return part - whole - log_share, jnp.where(lower_side, slope, -slope)
 
-    fixed = jax.lax.stop_gradient((theta, low, high, width))
-
-    def search() -> jax.Array:
-        th, lo, hi, w = fixed
+    def search(th: Any, lo: Any, hi: Any, own_ends: Any) -> jax.Array:
         density = make(th)
+        # In the shape of the ends: often one mass for all shares.
+        whole = log_mass_between(density, *own_ends)
         top = jnp.clip(density.peak, lo, hi)
         drop = _DROP - log_share
         left = jnp.maximum(lo, top - density.reach_left(top, drop))
@@ -127,24 +131,26 @@ def inverse_between(
 
         def step(state: Any) -> Any:
             v, a, b, _, n = state
-            f, slope = residual(v, th, lo, hi, w)
+            f, slope = residual(v, density, lo, hi, whole)
             # The residual rises in v on the lower side and falls on the upper one.
             beyond = jnp.where(lower_side, f > 0.0, f < 0.0)
             a, b = jnp.where(beyond, a, v), jnp.where(beyond, v, b)
             newton = v - f / slope
             inside = (newton > a) & (newton < b)
             following = jnp.where(inside, newton, 0.5 * (a + b))
-            done = jnp.abs(f) < 64.0 * np.finfo(v.dtype).eps
+            # The step after the search squares what is left.
+            done = (jnp.abs(f) < 0.1 * eps**0.5) | (b - a <= 4.0 * eps * jnp.abs(v))
             return jnp.where(done, v, following), a, b, done, n + 1
 
         def unfinished(state: Any) -> jax.Array:
             return (~jnp.all(state[3])) & (state[4] < _MOST_STEPS)
 
-        start = (0.5 * (left + right), left, right, jnp.zeros(left.shape, dtype=bool), 0)
-        start = (jnp.where((top > left) & (top < right), top, start[0]), *start[1:])
+        middle = jnp.where((top > left) & (top < right), top, 0.5 * (left + right))
+        start = (middle, left, right, jnp.zeros(left.shape, dtype=bool), 0)
         return jax.lax.while_loop(unfinished, step, start)[0]
 
-    v = jax.lax.stop_gradient(search())
-    f, slope = residual(v, theta, low, high, width)
+    v = jax.lax.stop_gradient(search(*jax.lax.stop_gradient((theta, low, high, ends))))
+    density = make(theta)
+    f, slope = residual(v, density, low, high, log_mass_between(density, *ends))
     moved = jnp.where(jnp.isfinite(f / slope), f / slope, 0.0)
     return jnp.clip(v - moved, low, high)

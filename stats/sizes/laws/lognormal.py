@@ -34,10 +34,11 @@ def _reach(z: Any, drop: Any) -> jax.Array:
 def _normal(theta: Any) -> Concave:
     """Standard normal density, whatever theta."""
     return Concave(
-        log_g=lambda z: -0.5 * z * z - _HALF_LOG_2PI,
+        log_g=lambda z: -0.5 * z * z,
         peak=0.0,
         reach_left=lambda z, drop: _reach(-z, drop),
         reach_right=_reach,
+        log_constant=-_HALF_LOG_2PI,
     )
 
 
