@@ -1,12 +1,13 @@
 """Many simulated inventories whose posteriors are sampled on one compilation."""
 
+import jax
 import numpy as np
 
 from stats.case_arrays import FloatArray
 from stats.sizes.nuts import Chains, run_chains
-from stats.sizes.posterior_density import Target, log_posterior
+from stats.sizes.posterior_density import Target, log_posterior, prepared_areas
 from stats.sizes.priors import default_priors
-from stats.sizes.recording import RecordedAreas
+from stats.sizes.recording import Recording
 
 
 def prior_moments(law: str) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -30,9 +31,10 @@ def sample_worlds(
     """One chain for each row of (world, n) areas, from starts scattered like the prior."""
     worlds = areas.shape[0]
     mean, sd, _ = prior_moments(law)
-    data = RecordedAreas(
-        np.log(areas), np.ones(areas.shape), None, np.full(worlds, lower_m2) if lower_m2 else None
-    )
+    recording = Recording(lower_m2=lower_m2)
+    size = 256 if areas.shape[1] > 256 else areas.shape[1]
+    rows = [prepared_areas(row, recording, size=size) for row in areas]
+    data = jax.tree.map(lambda *leaves: np.stack(leaves), *rows)
     starts = mean + 0.5 * sd * np.random.default_rng([seed, 9]).normal(size=(worlds, mean.size))
     return run_chains(
         log_posterior(law),
