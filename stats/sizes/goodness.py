@@ -39,7 +39,7 @@ from stats.sizes.simulation import Probabilities, as_theta, probabilities, simul
 
 DISTANCES = ("ks", "cvm", "ad")
 # Areas simulated and refitted at once.
-BLOCK = 4_000_000
+BLOCK = 2_000_000
 # An area at the very end of a truncation would make A2 infinite.
 _LOG_SMALLEST = math.log(1e-12)
 
