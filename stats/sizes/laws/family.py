@@ -160,6 +160,9 @@ class Law:
             found.append("alpha <= 1: the untruncated law has no mean")
         elif alpha <= 2.0:
             found.append("alpha <= 2: the untruncated law has no variance")
+        mode = self.mode(values)
+        if mode is not None and mode <= lower:
+            found.append("the rollover lies below the lower end: it is extrapolated, not seen")
         return (*found, *self.law_notes(values, lower, upper))
 
 

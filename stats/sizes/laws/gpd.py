@@ -199,6 +199,10 @@ def _notes(theta: FloatArray, lower: float, upper: float) -> tuple[str, ...]:
         found: tuple[str, ...] = (f"xi <= 0: there is no power tail{end}",)
     else:
         found = ("alpha = 1/xi",)
+        if sigma < 1e-3 * xi * lower:
+            found = (*found, "sigma is at its limit 0: the Pareto law above the lower end")
+    if theta.size == 3 and theta[0] > 1e3:
+        found = (*found, "kappa towards infinity: only sigma kappa^xi and xi are determined")
     if theta.size == 3 and theta[0] <= 1.0:
         return ("kappa <= 1: the density has no rollover", *found)
     return found if theta.size == 3 else ("the density falls from 0 on: no rollover", *found)

@@ -139,6 +139,8 @@ def _notes(theta: FloatArray, lower: float, upper: float) -> tuple[str, ...]:
     found = ["rho is the cumulative exponent, written alpha elsewhere"]
     if a / (rho + 1.0) + s <= 0.0:
         found.insert(0, "a/(rho + 1) <= -s: the density has no rollover")
+    if -s < 1e-4 * a / (rho + 1.0):
+        found.append("s is at its limit 0: the two-parameter inverse gamma law")
     return tuple(found)
 
 

@@ -100,3 +100,21 @@ def test_the_result_says_what_its_parameters_mean():
     assert size_law("egpd", kappa=0.9, sigma=1.0, xi=0.1).notes()[0].startswith("kappa <= 1")
     assert "2666.67" in size_law("gpd", sigma=800.0, xi=-0.3).notes()[1]
     assert size_law("ig", rho=1.4, a=10.0, s=-132.0).notes()[1].startswith("a/(rho + 1) <= -s")
+
+
+def test_fits_at_the_edge_of_a_family_say_so():
+    cut = size_law("dps", alpha=1.4, beta=2.3, t=800.0, lower=600.0).notes()
+    assert "the rollover lies below the lower end: it is extrapolated, not seen" in cut
+    seen = size_law("dps", alpha=1.4, beta=2.3, t=800.0, lower=500.0).notes()
+    assert not any("extrapolated" in note for note in seen)
+    shift = size_law("ig", rho=1.4, a=1280.0, s=-1e-6).notes()
+    assert shift[-1] == "s is at its limit 0: the two-parameter inverse gamma law"
+    pareto = size_law("gpd", sigma=1e-3, xi=0.8, lower=500.0)
+    assert pareto.notes()[-1] == "sigma is at its limit 0: the Pareto law above the lower end"
+    np.testing.assert_allclose(pareto.sf(2000.0), 4.0**-1.25, rtol=1e-4)
+    steep = size_law("egpd", kappa=1e6, sigma=1e-3, xi=0.8)
+    assert steep.notes()[-1].startswith("kappa towards infinity")
+    # There the law depends on sigma kappa^xi alone.
+    other = size_law("egpd", kappa=1e8, sigma=1e-3 * 100.0**-0.8, xi=0.8)
+    x = other.ppf(np.array([0.1, 0.5, 0.9]))
+    np.testing.assert_allclose(steep.sf(x), other.sf(x), rtol=1e-4)
