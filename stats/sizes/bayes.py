@@ -25,20 +25,27 @@ from stats.sizes.nuts import Chains, run_chains
 from stats.sizes.posterior import Posterior, posterior_notes, summarise
 from stats.sizes.posterior_density import Target, error_of_nodes, log_posterior, prepared_areas
 from stats.sizes.predictive_checks import predictive_checks
-from stats.sizes.priors import Prior, check_priors, derived_of, theta_of, to_coordinates
+from stats.sizes.priors import (
+    Prior,
+    check_priors,
+    default_priors,
+    derived_of,
+    theta_of,
+    to_coordinates,
+)
 from stats.sizes.recording import Recording, check_areas
 
 LEAST_AREAS = 5
 # Truncated inventories have curved ridges: longer steps than this diverge on them.
 TARGET_ACCEPT = 0.95
 # Error of the log-likelihood that is far below the Monte Carlo error of any summary.
-_NODE_ERROR = 1e-3
+NODE_ERROR = 1e-3
 
 
 def check_law(law: str, recording: Recording) -> Law:
     """The law, or a ValueError where it needs a limit that the recording does not have."""
     family = law_named(law)
-    if family.needs_lower and recording.lower_m2 <= 0.0:
+    if family.needs_lower and recording.edges()[0] <= 0.0:
         raise ValueError(
             f"law: found {law} with lower_m2 = 0; expected a detection limit above 0 (or law dps)"
         )
@@ -70,6 +77,8 @@ def first_positions(
     starts = np.asarray(family.starts(areas_m2, lower, upper))
     z = np.asarray(jax.vmap(to_coordinates(law))(starts))
     z = z[np.all(np.isfinite(z), axis=1)]
+    if not z.size:
+        z = np.array([[prior.mean for prior in default_priors(law)]])
     rng = np.random.default_rng(seed)
     return z[np.arange(chains) % z.shape[0]] + 0.2 * rng.normal(size=(chains, family.k))
 
@@ -165,7 +174,7 @@ def fit_bayes(
         return run, error_of_nodes(law, rows, areas, recording, data)
 
     run, error = sample(nodes=True)
-    if error > _NODE_ERROR:
+    if error > NODE_ERROR:
         run, error = sample(nodes=False)
     k = family.k
     z, curve = run.z[..., :k], run.z[..., k:]

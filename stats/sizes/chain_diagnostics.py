@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from numpyro.diagnostics import effective_sample_size, split_gelman_rubin
 from scipy import special, stats
 
 from stats.case_arrays import FloatArray
@@ -49,6 +48,8 @@ def _split(draws: FloatArray) -> FloatArray:
 
 
 def _ess(draws: FloatArray) -> float:
+    from numpyro.diagnostics import effective_sample_size
+
     # Antithetic chains are worth more than their draws, but not without limit.
     limit = draws.size * float(np.log10(draws.size))
     return min(float(effective_sample_size(_split(draws))), limit)
@@ -81,6 +82,9 @@ def diagnose(draws: ArrayLike) -> ChainDiagnostics:
         raise ValueError(f"draws: found {int((~np.isfinite(values)).sum())} values not finite")
     if np.ptp(values) == 0.0:
         return ChainDiagnostics(np.nan, np.nan, np.nan, 0.0)
+    # Late, as in `stats.sizes.nuts`.
+    from numpyro.diagnostics import split_gelman_rubin
+
     scores = _normal_scores(values)
     folded = _normal_scores(np.abs(values - np.median(values)))
     rhat = max(float(split_gelman_rubin(scores)), float(split_gelman_rubin(folded)))

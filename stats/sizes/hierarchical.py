@@ -23,6 +23,7 @@ from stats.case_arrays import FloatArray
 from stats.precision import in_float64
 from stats.sizes.bayes import (
     LEAST_AREAS,
+    NODE_ERROR,
     TARGET_ACCEPT,
     check_law,
     check_sampling,
@@ -39,6 +40,7 @@ from stats.sizes.hierarchy_density import (
     unpack,
 )
 from stats.sizes.nuts import run_chains
+from stats.sizes.posterior_density import error_of_nodes, prepared_areas
 from stats.sizes.priors import Prior, check_priors
 from stats.sizes.recording import check_areas
 from stats.sizes.size_groups import SizeGroup, design_of, groups_by_kind
@@ -189,11 +191,29 @@ def fit_hierarchical(
         progress=progress,
     )
     found = unpacked(run.z, data)
+    curves = _curves_by_group(names, data, found.curves)
+    notes = _notes_on_nodes(law, groups, areas, found.group)
     return collected(
         law, groups, labels, crossed, chosen, centred, found.mu, found.tau, found.group,
-        _curves_by_group(names, data, found.curves), tuple(a.size for a in areas),
-        int(run.diverging.sum()), level,
+        curves, tuple(a.size for a in areas), int(run.diverging.sum()), level, notes,
     )  # fmt: skip
+
+
+def _notes_on_nodes(
+    law: str, groups: Sequence[SizeGroup], areas: Sequence[FloatArray], z: FloatArray
+) -> list[str]:
+    """Groups whose nodes do not stand for their areas at the draws reached."""
+    size = max(a.size for a in areas)
+    notes = []
+    for g, (group, own) in enumerate(zip(groups, areas, strict=True)):
+        data = prepared_areas(own, group.recording)
+        if own.size > np.asarray(data.log_x).size and data.curve is None:
+            rows = z[..., g, :].reshape(-1, z.shape[-1])
+            rows = rows[:: max(1, rows.shape[0] // 16)][:16]
+            error = error_of_nodes(law, rows, own, group.recording, data, size=size)
+            if error > NODE_ERROR:
+                notes.append(f"{group.name}: log-likelihood through nodes off by {error:.1g}")
+    return notes
 
 
 def _curves_by_group(

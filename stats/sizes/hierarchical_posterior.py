@@ -103,6 +103,7 @@ def collected(
     n: tuple[int, ...],
     divergences: int,
     level: float,
+    notes_on_nodes: Sequence[str],
 ) -> HierarchicalPosterior:
     """The record from draws of mu, tau and the groups' coordinates."""
     family = law_named(law)
@@ -127,7 +128,9 @@ def collected(
         key: summarise(f"sd of {key[1]} between {key[0]}", "1", v, level)
         for key, v in between.items()
     }
-    notes = [f"{divergences} divergent draws: intervals may be too narrow"] if divergences else []
+    notes = list(notes_on_nodes)
+    if divergences:
+        notes.append(f"{divergences} divergent draws: intervals may be too narrow")
     every = [(" ".join(k), e) for k, e in (*estimates.items(), *sd_estimates.items())]
     for name, estimate in (*every, *((f"typical {q}", e) for q, e in typical_estimates.items())):
         mixing = estimate.diagnostics

@@ -17,7 +17,6 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from numpyro.infer.hmc import hmc
 
 from stats.case_arrays import BoolArray, FloatArray
 from stats.precision import in_float64
@@ -53,6 +52,9 @@ def _one_chain(
     key: jax.Array,
     data: Any,
 ) -> tuple[Any, ...]:
+    # Late: whatever imports the fits must start without numpyro, and faster.
+    from numpyro.infer.hmc import hmc
+
     warmup, draws, thin, dense, target = settings
 
     def potential(*arguments: Any) -> Callable[[jax.Array], jax.Array]:

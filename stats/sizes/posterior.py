@@ -47,6 +47,11 @@ class PosteriorEstimate:
     exists: float
     diagnostics: ChainDiagnostics | None
 
+    @property
+    def value(self) -> float:
+        """The median, under the name that maximum-likelihood estimates have."""
+        return self.median
+
 
 @dataclass(frozen=True, kw_only=True)
 class Posterior:

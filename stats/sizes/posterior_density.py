@@ -151,13 +151,20 @@ def _log_likelihoods(law: str) -> Callable[..., Any]:
 
 @in_float64
 def error_of_nodes(
-    law: str, z: FloatArray, areas_m2: FloatArray, recording: Recording, areas: RecordedAreas
+    law: str,
+    z: FloatArray,
+    areas_m2: FloatArray,
+    recording: Recording,
+    areas: RecordedAreas,
+    *,
+    size: int | None = None,
 ) -> float:
     """Largest error of the log-likelihood of the nodes, over rows of z, less a constant.
 
-    A constant does not move a posterior, so the errors are taken from their mean.
+    A constant does not move a posterior, so the errors are taken from their mean. Several
+    inventories share a compilation if their areas are filled up to one `size`.
     """
-    exact = recorded_areas(areas_m2, recording)
+    exact = prepared_areas(areas_m2, recording, nodes=False, size=size)
     each = _log_likelihoods(law)
     gap = np.asarray(each(z, exact)) - np.asarray(each(z, areas))
     return float(np.max(np.abs(gap - gap.mean())))
