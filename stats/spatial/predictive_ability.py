@@ -220,7 +220,9 @@ def hering_genton(
     df = min(max(1.0, patches / max(structured, 1e-6) ** 2), float(n - 1))
     note = ""
     if not fitted.within_reach:
-        note = f"the dependence reaches beyond {reach} cells: the test is too ready to reject"
+        note = (
+            f"the dependence reaches beyond {reach} cells: the standard deviation is not determined"
+        )
     return PredictiveAbility(
         difference=mean, sd=math.sqrt(variance), naive_sd=math.sqrt(naive / n),
         statistic=mean / math.sqrt(variance), df=df, n=n, effective_n=fitted.sill / variance,
