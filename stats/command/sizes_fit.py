@@ -7,7 +7,7 @@ is what some valleys have.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -166,7 +166,7 @@ def _fit_law(
     law = LAW_NAMES[name]
     try:
         recording, used = recording_of(record, law, fitted)
-        fit = fit_sizes(used, law, recording, level=settings.level)
+        fit = without_runaways(fit_sizes(used, law, recording, level=settings.level))
     except ValueError as error:
         return LawResult(
             name=name, fit=None, goodness=None, envelopes=None, curves=None, posterior=None,
@@ -196,6 +196,30 @@ def _fit_law(
     )  # fmt: skip
 
 
+def without_runaways(fit: SizeFit) -> SizeFit:
+    """The fit without values of quantities that ran to the end of the search, as its limit says.
+
+    Where the likelihood rises for ever along a quantity, the number at which the search stopped is
+    no estimate; its interval, open on that side, is kept.
+
+    Example:
+        >>> areas = np.linspace(300.0, 900.0, 40)
+        >>> fit = without_runaways(fit_sizes(areas, recording=Recording(lower_m2=300.0)))
+        >>> fit.limit, fit.estimates["alpha"].value
+        ('ridge: alpha -> infinity (the density ends at t)', None)
+    """
+    if fit.limit is None or not fit.limit.startswith("ridge: "):
+        return fit
+    said = fit.limit.removeprefix("ridge: ").partition("->")[0].partition(" run to")[0]
+    lost = {name.strip() for name in said.split(",")}
+    if "alpha" in lost:
+        lost.add("pdf_slope")
+    kept = {
+        name: replace(e, value=None) if name in lost else e for name, e in fit.estimates.items()
+    }
+    return replace(fit, estimates=kept)
+
+
 def _plain(text: str) -> str:
     """The message without the name of the argument it is about."""
     return text.removeprefix("areas_m2: ")
@@ -211,9 +235,12 @@ def _against_cut(
     rows = [CutRow(record.lower_m2, first.fit.n, first.fit, "")]
     higher = [k * record.minimum_mapping_area_m2 for k in settings.cuts if k > 1.0]
     if higher:
-        rows += cut_table(
+        found = cut_table(
             first.areas_m2, first.fit.law, recording, cuts_m2=higher, level=settings.level
         )
+        rows += [
+            row if row.fit is None else replace(row, fit=without_runaways(row.fit)) for row in found
+        ]
     return rows
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from stats.command.plots_page import COLOURS, plot_page
 from stats.command.sizes_fit import InventoryResult
+from stats.command.sizes_plot_cuts import plain_decades
 from stats.sizes.quantities import Estimate
 
 
@@ -24,8 +25,8 @@ def draw_overview(results: Sequence[InventoryResult], path: Path, *, level: floa
     names = [f"{r.areas.label} ({r.record.n_fit})" for r in results]
     notes = [
         f"{law}, {100 * level:g} % profile intervals; n in brackets. Full: identified. Hollow: not "
-        "identified; arrows: open intervals. Where there is no symbol the density has no rollover, "
-        "or the inventory could not be fitted.",
+        "identified; arrows: open intervals. A line without a symbol: the estimate ran off. "
+        "Neither: the density has no rollover, or the inventory could not be fitted.",
     ]
     with plot_page(
         path, title="Exponent and rollover of every inventory", panels=2, columns=2, notes=notes,
@@ -49,12 +50,14 @@ def draw_overview(results: Sequence[InventoryResult], path: Path, *, level: floa
 def _estimate(result: InventoryResult, quantity: str) -> Estimate | None:
     fit = result.laws[0].fit
     found = None if fit is None else fit.estimates.get(quantity)
-    return found if found is not None and found.value is not None else None
+    # Without a value an interval may still be closed on one side.
+    return None if found is None or found.method == "none" else found
 
 
 def _forest(ax: Any, estimates: Sequence[Estimate | None], *, log: bool) -> None:
     there = [e for e in estimates if e is not None and e.value is not None]
-    closed = [v for e in there for v in (e.low, e.high) if math.isfinite(v) and v > 0]
+    bounds = [e for e in estimates if e is not None]
+    closed = [v for e in bounds for v in (e.low, e.high) if math.isfinite(v) and v > 0]
     solid = [float(e.value or 0.0) for e in there if e.identified]
     values = solid or [float(e.value or 0.0) for e in there]
     if not values:
@@ -66,7 +69,7 @@ def _forest(ax: Any, estimates: Sequence[Estimate | None], *, log: bool) -> None
     if log:
         ax.set_xscale("log")
     for at, estimate in enumerate(estimates):
-        if estimate is None or estimate.value is None:
+        if estimate is None:
             continue
         low, high = max(estimate.low, left), min(estimate.high, right)
         ax.plot([low, high], [at, at], color=COLOURS[0], linewidth=1.2)
@@ -74,9 +77,11 @@ def _forest(ax: Any, estimates: Sequence[Estimate | None], *, log: bool) -> None
             ax.plot([left], [at], marker="<", markersize=5, color=COLOURS[0], clip_on=False)
         if estimate.high > right:
             ax.plot([right], [at], marker=">", markersize=5, color=COLOURS[0], clip_on=False)
-        if left <= estimate.value <= right:
+        if estimate.value is not None and left <= estimate.value <= right:
             ax.plot(
                 [estimate.value], [at], marker="o", markersize=5, color=COLOURS[0], zorder=5,
                 markerfacecolor=COLOURS[0] if estimate.identified else "white",
             )  # fmt: skip
+    if log:
+        plain_decades(ax.xaxis)
     ax.set_xlim(left, right)

@@ -22,6 +22,15 @@ def log_axes(ax: Any) -> None:
         axis.set_minor_formatter(NullFormatter())
 
 
+def plain_decades(axis: Any) -> None:
+    """Ticks at 1, 2 and 5 of every decade as plain numbers, for short logarithmic axes."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    axis.set_major_locator(LogLocator(base=10, subs=(1.0, 2.0, 5.0), numticks=12))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
+
+
 def empty_panel(ax: Any, title: str, why: str) -> None:
     """A panel that says why there is nothing in it."""
     ax.set_title(title, fontsize=9)
@@ -60,6 +69,7 @@ def draw_against_cut(
     ax.set_xscale("log")
     if log:
         ax.set_yscale("log")
+        plain_decades(ax.yaxis)
     for cut, n, estimate in drawn:
         value = float(estimate.value or math.nan)
         low, high = max(estimate.low, bottom), min(estimate.high, top)

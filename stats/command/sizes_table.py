@@ -235,7 +235,9 @@ def interval_text(estimate: Estimate | None) -> str:
     low = number(estimate.low) if math.isfinite(estimate.low) else "-inf"
     high = number(estimate.high) if math.isfinite(estimate.high) else "inf"
     if estimate.value is None:
-        return "none"
+        ends = math.isfinite(estimate.low) or math.isfinite(estimate.high)
+        runaway = ends and estimate.method != "none"
+        return f"(-) {low} to {high}" if runaway else "none"
     if estimate.identified:
         return f"{number(estimate.value)} ({low} to {high})"
     return f"({number(estimate.value)}) {low} to {high}"
