@@ -1,0 +1,1 @@
+"""The residual section of a forecast in one call: scores, calibration, structure, dependence."""
