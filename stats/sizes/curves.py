@@ -68,7 +68,7 @@ def density_and_survival(
         ...     "dps", np.array([[1.4, 2.3, 800.0]]), np.array([200.0, 1e4]), 100.0, np.inf
         ... )
         >>> survival.round(4)
-        array([[0.9819, 0.0466]])
+        array([[0.9744, 0.0464]])
     """
     density, survival = _curves(
         law, jnp.asarray(theta), jnp.asarray(area_m2), jnp.asarray(lower_m2), jnp.asarray(upper_m2)
