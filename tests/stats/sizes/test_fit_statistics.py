@@ -12,7 +12,7 @@ import pytest
 
 from stats.sizes.bootstrap import refit_many, resampled_counts
 from stats.sizes.detection import DetectionCurve
-from stats.sizes.profile import profile_many
+from stats.sizes.profile_many import profile_many
 from stats.sizes.recording import Recording
 from stats.sizes.simulation import simulate
 

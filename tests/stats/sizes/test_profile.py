@@ -8,7 +8,7 @@ from scipy import optimize, stats
 
 from stats.sizes.double_pareto import sample
 from stats.sizes.fit import fit_sizes
-from stats.sizes.profile import profile_many
+from stats.sizes.profile_many import profile_many
 from stats.sizes.recording import Recording
 from tests.stats.sizes.real_areas import real_areas
 
