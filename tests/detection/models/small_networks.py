@@ -8,6 +8,7 @@ from flax import nnx
 
 from detection.losses.presets import LOSS_PRESETS
 from detection.models.registry import build_model, model_config
+from hazard.training.functional import Variables, functional, variables_of
 
 SMALL = {
     "default": {
@@ -52,3 +53,31 @@ def terms(name):
 def abstract(name, **changes):
     """The network without arrays."""
     return nnx.eval_shape(lambda: build(name, **changes)(nnx.Rngs(0)))
+
+
+def drawn(module, *, positive=False, seed=0):
+    """Arrays for a network without arrays: its own initialisers take seconds to compile.
+
+    Kernels keep the scale of what they read. With `positive` they hide no dependence.
+    """
+    rng = np.random.default_rng(seed)
+
+    def values(name, shape):
+        if name.endswith("kernel"):
+            fan_in = np.prod(shape[:-1])
+            if positive:
+                return rng.uniform(0.5, 1.5, size=shape) / fan_in
+            return rng.normal(size=shape) * np.sqrt(2.0 / fan_in)
+        return np.full(shape, float(name.endswith(("scale", "var"))))
+
+    params, stats = (
+        {name: jnp.asarray(values(name, v.shape), jnp.float32) for name, v in arrays.items()}
+        for arrays in variables_of(module)
+    )
+    return Variables(params, stats)
+
+
+def ready(name, *, positive=False, frozen=(), **changes):
+    """(network as a function, its arrays, the module)."""
+    module = abstract(name, **changes)
+    return functional(module, frozen=frozen), drawn(module, positive=positive), module
