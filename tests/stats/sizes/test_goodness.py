@@ -55,12 +55,12 @@ def test_distances_agree_with_scipy():
 
 
 def test_tabled_p_values_are_right_for_a_known_law():
-    """4,000 uniform samples: 5 % are rejected (binomial error 0.3 %)."""
-    u = np.sort(np.random.default_rng(1).random((4000, 60)), axis=1)
+    """2,000 uniform samples: 5 +- 1.5 % are rejected (binomial error 0.5 %)."""
+    u = np.sort(np.random.default_rng(1).random((2000, 60)), axis=1)
     observed = distances(Probabilities(np.log(u), np.log1p(-u)))
-    p = [naive_p_values(u[i], {k: v[i] for k, v in observed.items()}) for i in range(4000)]
+    p = [naive_p_values(u[i], {k: v[i] for k, v in observed.items()}) for i in range(2000)]
     for name in DISTANCES:
-        assert 0.04 < np.mean([row[name] <= 0.05 for row in p]) < 0.06
+        assert 0.035 < np.mean([row[name] <= 0.05 for row in p]) < 0.065
 
 
 @pytest.mark.slow
