@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from stats.sizes import refit
 from stats.sizes.bootstrap import bootstrap, refit_many, resampled_counts
 from stats.sizes.double_pareto import sample
 from stats.sizes.fit import fit_sizes
@@ -63,12 +64,17 @@ def test_draws_at_a_limit_stay_finite() -> None:
     assert 2 <= at_limit.sum() <= 18
 
 
-def test_a_draw_without_a_maximum_is_reported_as_unconverged() -> None:
-    areas = draws(3, 50)
-    # Two different areas only: the density that ends at the larger one has no peak.
-    areas[1] = np.where(np.arange(50) < 49, 100.0, 100.0 + 1e-9)
-    refits = refit_many("lognormal", areas, AT_100, (7.0, 1.2))
-    assert refits.converged.tolist() == [True, False, True]
+def test_draws_without_proof_are_reported_and_too_many_of_them_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Two evaluations do not suffice from a far start; the odd length compiles anew.
+    monkeypatch.setattr(refit, "_MOST", 2)
+    areas = draws(4, 353)
+    refits = refit_many("dps", areas, AT_100, (0.5, 9.0, 90.0))
+    assert not refits.converged.any()
+    fit = fit_sizes(areas[0], "dps", AT_100, intervals=None)
+    with pytest.raises(ValueError, match=r"found \d+ of 20 refits converged; expected half"):
+        bootstrap(fit, areas[0], rng=np.random.default_rng(1), draws=20)
 
 
 @pytest.mark.parametrize("kind", ["nonparametric", "parametric"])
