@@ -96,10 +96,11 @@ def write_world(folder: Path) -> None:
             "of a small embedded world, by\n\n"
             f"    {WORLD_COMMAND}\n\n"
             "The landslides of that epoch were drawn from a Double Pareto Simplified law with "
-            "alpha 1.6, beta 1.7 and t 5,000 m2. The inventory is cumulative: it holds older "
-            "landslides of another law too, and the mapper finds half of the landslides of 150 m2. "
-            "So the left limb is partly his, and what the page calls not identified is not in "
-            "such data.\n"
+            "alpha 1.6, beta 1.7 and t 5,000 m2 (rollover 2,200 m2). The inventory is another "
+            "population: it is cumulative and holds older landslides of another law, and its "
+            "outlines are those of a mapper who finds half of the landslides of 150 m2 and draws "
+            "large ones less than whole. The exponent survives that, the rollover does not: an "
+            "interval covers the law of what was mapped, not of what failed.\n"
         )
         publish(Path(place) / "out", page, "A fit on the embedded world", intro, stamp)
 
