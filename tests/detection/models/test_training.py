@@ -13,7 +13,7 @@ from hazard.training.step import initial_state, make_step
 from tests.detection.models.small_networks import make_batch, ready, terms
 
 QUICK = ("default", "unet", "adsms_unet")
-STEPS = 40
+STEPS = 80
 # The loss after so many steps, as a share of the first.
 SHARE = 0.5
 CHANGES = {"bitemporal_residual_unet": {"dropout": 0.0, "spatial_dropout": 0.0}}
