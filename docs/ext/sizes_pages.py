@@ -99,8 +99,8 @@ def write_world(folder: Path) -> None:
             "alpha 1.6, beta 1.7 and t 5,000 m2 (rollover 2,200 m2). The inventory is another "
             "population: it is cumulative and holds older landslides of another law, and its "
             "outlines are those of a mapper, who finds half of the landslides of 150 m2 and draws "
-            "each at a share of its true area. The exponent survives that, the rollover does not: an "
-            "interval covers the law of what was mapped, not of what failed.\n"
+            "each at a share of its true area. The exponent survives that, the rollover does not: "
+            "an interval covers the law of what was mapped, not of what failed.\n"
         )
         publish(Path(place) / "out", page, "A fit on the embedded world", intro, stamp)
 
