@@ -164,8 +164,10 @@ def fit_sizes(
         found = free_climb(family, ends.better, data)
     u = np.asarray(found.u)
     limit = limit_of(family, u, data)
-    if limit is None and ends is not None:
-        limit = ridge_towards(family, u, float(found.value), data, target)
+    if ends is not None and (limit is None or limit.startswith("ridge")):
+        # A density that ends at the largest area is a little higher than any tail, also Pareto's.
+        towards = ridge_towards(family, u, float(found.value), data, target)
+        limit = "; ".join(part for part in (limit, towards) if part) or None
     cuts = None
     if ends is not None and stability:
         cuts = fits_above_cuts(family, u, data, setting)

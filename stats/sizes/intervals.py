@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 from scipy import special
+from scipy.stats import chi2
 
 from stats.case_arrays import FloatArray
 from stats.sizes.ascent import FRECHET, LOG, PARETO, limit_maximum
@@ -48,7 +49,10 @@ def ridge_towards(
         if limit == PARETO and (law.name != "dps_extended" or data.lower is None):
             continue
         there = limit_maximum(law, limit, u, data)
-        if bool(there.converged) and 2.0 * (value - float(there.value)) < target**2:
+        # The Frechet law has one parameter less, the Pareto law two.
+        fewer = 1 if limit == FRECHET else 2
+        bound = chi2.ppf(chi2.cdf(target**2, 1), fewer)
+        if bool(there.converged) and 2.0 * (value - float(there.value)) < bound:
             found.append(limit)
     return f"ridge towards {' and '.join(found)}" if found else None
 
@@ -176,6 +180,10 @@ def _reason(
         if limit is not None and limit in _SAID:
             return f"{said}; the maximum lies at a limit ({_SAID[limit]})"
         return f"{said} ({limit})" if limit is not None else said
+    _, _, towards = (limit or "").partition("ridge towards ")
+    for end in (FRECHET, PARETO):
+        if end in towards and name in _LOST[end]:
+            return f"the data cannot be told from a limit without it ({_SAID[end]})"
     if name == ROLLOVER and lower > 0.0 and point <= lower:
         return f"{point:.4g} m2 lies below the smallest recorded size ({lower:g} m2)"
     return ""

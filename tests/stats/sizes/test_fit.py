@@ -152,14 +152,18 @@ def test_every_law_converges_with_a_proof(law: str) -> None:
 
 
 def test_pareto_areas_end_at_the_pareto_limit_or_on_a_ridge_towards_it() -> None:
-    areas = 100.0 * (np.random.default_rng(5).pareto(1.2, 400) + 1.0)
-    fit = fit_sizes(areas, "dps_extended", AT_100)
-    power = fit_sizes(areas, "power", AT_100)
-    assert fit.limit is not None
-    assert "pareto" in fit.limit
-    assert fit.log_likelihood >= power.log_likelihood - 1e-6
-    assert not fit.estimates["t"].identified
-    assert not fit.estimates["beta"].identified
+    # The bend of a sample is significant in 5 % of worlds: 2 or more of 12 in 12 %, 3 in 2 %.
+    named = []
+    for seed in range(12):
+        areas = 100.0 * (np.random.default_rng(seed).pareto(1.2, 400) + 1.0)
+        fit = fit_sizes(areas, "dps_extended", AT_100, stability=False)
+        pareto = 1.0 / np.mean(np.log(areas / 100.0))
+        height = 400 * np.log(pareto * 100.0**pareto) - (pareto + 1.0) * np.log(areas).sum()
+        assert fit.log_likelihood >= height - 1e-6
+        named.append(fit.limit is not None and "pareto" in fit.limit)
+        if named[-1]:
+            assert not (fit.estimates["t"].identified and fit.estimates["beta"].identified)
+    assert sum(named) >= 9
 
 
 def test_frechet_areas_print_no_diverging_beta() -> None:
