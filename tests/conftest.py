@@ -16,6 +16,16 @@ settings.load_profile("no_clock")
 ROOT = Path(__file__).resolve().parents[1]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave out what takes minutes, unless it is asked for."""
+    if os.environ.get("HAZARD_NIGHTLY") == "1":
+        return
+    skip = pytest.mark.skip(reason="takes minutes; HAZARD_NIGHTLY=1 runs it")
+    for item in items:
+        if item.get_closest_marker("nightly"):
+            item.add_marker(skip)
+
+
 def real_data_dir() -> Path | None:
     """Folder of the real inputs: HAZARD_TEST_DATA, or `shared/data` beside the project."""
     folder = Path(os.environ.get("HAZARD_TEST_DATA", ROOT.parent / "shared" / "data"))

@@ -90,6 +90,7 @@ def test_a_study_of_one_seed_is_its_world_under_forward_chaining_alone() -> None
     assert study.study is None
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 def test_two_small_worlds_rank_forecasts_between_climatology_and_oracle(tmp_path: Path) -> None:
     config = small_config(

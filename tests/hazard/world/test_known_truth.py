@@ -167,6 +167,7 @@ def test_what_cannot_be_replayed_is_refused(
         known_truth(SMALL, small, epochs=epochs, n_replays=replays)
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 def test_worlds_come_out_as_often_as_their_oracle_says() -> None:
     slopes, excess = [], []
