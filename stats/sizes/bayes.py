@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike
 
 from stats.case_arrays import FloatArray
 from stats.precision import in_float64
+from stats.sizes.chain_diagnostics import ESS_PER_CHAIN, RHAT_LIMIT, diagnose
 from stats.sizes.law import Law, law_named
 from stats.sizes.nuts import Chains, run_chains
 from stats.sizes.posterior import Posterior, posterior_notes, summarise
@@ -33,11 +34,13 @@ from stats.sizes.priors import (
     theta_of,
     to_coordinates,
 )
-from stats.sizes.recording import Recording, check_areas
+from stats.sizes.recording import RecordedAreas, Recording, check_areas
 
 LEAST_AREAS = 5
 # Truncated inventories have curved ridges: longer steps than this diverge on them.
 TARGET_ACCEPT = 0.95
+# (acceptance, transitions per draw) of the second attempt, where the first did not converge.
+_PATIENT = (0.99, 5)
 # Error of the log-likelihood that is far below the Monte Carlo error of any summary.
 NODE_ERROR = 1e-3
 
@@ -83,6 +86,16 @@ def first_positions(
     return z[np.arange(chains) % z.shape[0]] + 0.2 * rng.normal(size=(chains, family.k))
 
 
+def _mixed(run: Chains) -> bool:
+    """No divergence, and R-hat and effective sizes in order for every coordinate."""
+    chains, _, coordinates = run.z.shape
+    found = [diagnose(run.z[..., j]) for j in range(coordinates)]
+    return not run.diverging.any() and all(
+        d.rhat <= RHAT_LIMIT and min(d.ess_bulk, d.ess_tail) >= ESS_PER_CHAIN * chains
+        for d in found
+    )
+
+
 def _fitted_curve(recording: Recording, chains: int, seed: int) -> FloatArray:
     """(chain, 2) first positions of a detection curve that is fitted, (chain, 0) without one."""
     curve = recording.detection
@@ -109,6 +122,9 @@ def fit_bayes(
     progress: Callable[[int], None] | None = None,
 ) -> Posterior:
     """Posterior of a size law given the areas of one inventory.
+
+    Chains that diverge or do not meet are sampled once more with shorter steps, twice the warm-up
+    and five transitions a draw; what then still fails stands in `notes`.
 
     Args:
         areas_m2: (n,) areas [m2].
@@ -156,26 +172,30 @@ def fit_bayes(
     )
     mean, sd = np.array([p.mean for p in chosen]), np.array([p.sd for p in chosen])
 
-    def sample(nodes: bool) -> tuple[Chains, float]:
-        data = prepared_areas(areas, recording, nodes=nodes)
-        run = run_chains(
+    def sample(data: RecordedAreas, target_accept: float, thin: int) -> Chains:
+        return run_chains(
             log_posterior(law),
             starts,
             Target(data, mean, sd),
             seed=seed,
-            warmup=warmup,
+            warmup=warmup if thin == 1 else 2 * warmup,
             draws=draws,
-            target_accept=TARGET_ACCEPT,
+            thin=thin,
+            target_accept=target_accept,
             threads=threads,
-            progress=progress,
+            progress=progress if thin == 1 else None,
         )
-        rows = run.z.reshape(-1, run.z.shape[2])
-        rows = rows[:: max(1, rows.shape[0] // 32)]
-        return run, error_of_nodes(law, rows, areas, recording, data)
 
-    run, error = sample(nodes=True)
+    data = prepared_areas(areas, recording)
+    run = sample(data, TARGET_ACCEPT, 1)
+    rows = run.z.reshape(-1, run.z.shape[2])
+    rows = rows[:: max(1, rows.shape[0] // 32)]
+    error = error_of_nodes(law, rows, areas, recording, data)
     if error > NODE_ERROR:
-        run, error = sample(nodes=False)
+        data, error = prepared_areas(areas, recording, nodes=False), 0.0
+        run = sample(data, TARGET_ACCEPT, 1)
+    if not _mixed(run):
+        run = sample(data, *_PATIENT)
     k = family.k
     z, curve = run.z[..., :k], run.z[..., k:]
     theta = theta_of(law, z)
