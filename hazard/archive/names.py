@@ -23,6 +23,9 @@ WORK_FOLDER = "work"
 FINAL_SCHEME = "final"
 """The scheme of the model that is fitted on everything; in-sample."""
 
+POOL_JOINER = "_and_"
+"""Between the names of the models of a pool."""
+
 FIELDS: dict[str, tuple[str, str]] = {
     "probability": ("1", "probability of landslides in the cell and epoch (susceptibility)"),
     "score": ("1", "output of the model before weights were undone or it was recalibrated"),

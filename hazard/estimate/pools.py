@@ -14,13 +14,13 @@ from typing import Any
 
 import numpy as np
 
+from hazard.archive.names import POOL_JOINER
 from hazard.archive.records import NotRun
 from hazard.estimate.members import MemberForecasts, combine
 from hazard.estimate.plan import FoldPlan
 from hazard.estimate.store import StoredFit
 
 Array = np.ndarray[Any, np.dtype[Any]]
-JOINER = "_and_"
 _PREFIX = "observed/"
 _OF_THE_FOLD = (
     "scheme", "fold", "fold_name", "base_rate", "train_cells", "train", "validation", "test",
@@ -35,7 +35,7 @@ def pool_name(parts: Sequence[str]) -> str:
         >>> pool_name(["default", "lightgbm"])
         'default_and_lightgbm'
     """
-    return JOINER.join(parts)
+    return POOL_JOINER.join(parts)
 
 
 def pool_title(parts: Sequence[str]) -> str:

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hazard.archive.names import FINAL_SCHEME, PREDICTIONS_NAME, REPORT_FOLDER
+from hazard.archive.names import FINAL_SCHEME, POOL_JOINER, PREDICTIONS_NAME, REPORT_FOLDER
 from hazard.archive.predictions import Predictions, open_predictions
 from hazard.archive.records import ModelRecord, SchemeRecord
 from hazard.cube.layout import Cube, open_cube
@@ -110,7 +110,7 @@ class Source:
         base = record.variant_of if record is not None and record.variant_of else name
         label = LABELS.get(base)
         if record is not None and record.kind == "pool":
-            label = " + ".join(LABELS.get(part, part) for part in base.split("_and_"))
+            label = " + ".join(LABELS.get(part, part) for part in base.split(POOL_JOINER))
         if label is None:
             plain = base.removesuffix("_without_past")
             label = LABELS.get(plain, plain.replace("_", " "))

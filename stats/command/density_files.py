@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import datetime as dt
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -17,14 +15,21 @@ from stats.case_arrays import FloatArray
 from stats.command.density_page import page_parts
 from stats.command.frame import Session
 from stats.command.map_panels import MapPanel, draw_map_pages
-from stats.command.pages import build_html, write_page
+from stats.command.pages import write_page
+from stats.command.whole_folder import (
+    FIGURES,
+    build_page,
+    listed_files,
+    write_json,
+    write_rows,
+)
 from stats.density.window import Window
 
 if TYPE_CHECKING:
     from stats.command.density_run import Change, DensityRun, EpochDensity
 
 LAYOUT, LAYOUT_VERSION = "stats-density", 1
-RECORD, PAGE, FIGURES, HTML = "density.json", "density.md", "figures", "html"
+RECORD, PAGE = "density.json", "density.md"
 
 
 def change_map(change: Change, window: Window) -> FloatArray:
@@ -55,8 +60,8 @@ def write_files(run: DensityRun, folder: Path, talk: Session) -> None:
         talk: progress.
     """
     (folder / FIGURES).mkdir()
-    _csv(folder / "densities.csv", [_shown(run, e) for e in run.epochs])
-    _csv(folder / "changes.csv", [change_row(c) for c in run.changes])
+    write_rows(folder / "densities.csv", [_shown(run, e) for e in run.epochs])
+    write_rows(folder / "changes.csv", [change_row(c) for c in run.changes])
     with talk.reporter.task("maps and page", 4) as advance:
         names = [e.points.name for e in run.epochs]
         _tif(folder / "density.tif", run, [e.density.per_km2 for e in run.epochs], names, "km-2")
@@ -75,14 +80,7 @@ def write_files(run: DensityRun, folder: Path, talk: Session) -> None:
         write_page(folder / PAGE, parts)
         advance(1)
         if run.settings.html:
-            source = folder / ".page"
-            write_page(source / "index.md", parts)
-            (source / FIGURES).symlink_to((folder / FIGURES).resolve())
-            build_html(source, folder / HTML, project="Landslide densities")
-            (source / FIGURES).unlink()
-            for rest in source.iterdir():
-                rest.unlink()
-            source.rmdir()
+            build_page(folder, parts, project="Landslide densities")
         advance(1)
     _manifest(run, folder)
 
@@ -111,15 +109,6 @@ def change_row(change: Change) -> dict[str, Any]:
         "blocks_up": int((change.found.discovered & (change.cells.ratio > 1)).sum()),
         "blocks_down": int((change.found.discovered & (change.cells.ratio < 1)).sum()),
     }  # fmt: skip
-
-
-def _csv(path: Path, rows: Sequence[dict[str, Any]]) -> None:
-    if not rows:
-        return
-    with path.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.DictWriter(stream, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
 
 
 def _tif(
@@ -196,10 +185,6 @@ def _draw(run: DensityRun, folder: Path) -> dict[str, Path]:
 
 
 def _manifest(run: DensityRun, folder: Path) -> None:
-    files = sorted(
-        str(p.relative_to(folder)) for p in folder.rglob("*")
-        if p.is_file() and p.relative_to(folder).parts[0] != HTML
-    )  # fmt: skip
     record = {
         "layout": LAYOUT, "layout_version": LAYOUT_VERSION,
         "written": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
@@ -213,7 +198,6 @@ def _manifest(run: DensityRun, folder: Path) -> None:
              "n": int(e.points.area_m2.size)}
             for e in run.epochs
         ],
-        "files": [*files, *([HTML] if run.settings.html else [])],
+        "files": listed_files(folder, html=run.settings.html),
     }  # fmt: skip
-    text = json.dumps(record, indent=1, allow_nan=False, ensure_ascii=False)
-    (folder / RECORD).write_text(text + "\n", encoding="utf-8")
+    write_json(folder / RECORD, record)

@@ -9,11 +9,11 @@ from itertools import pairwise
 import numpy as np
 
 from stats.case_arrays import FloatArray, UndefinedScoreError
-from stats.command.density_files import HTML, LAYOUT, RECORD, write_files
+from stats.command.density_files import LAYOUT, RECORD, write_files
 from stats.command.density_input import EpochPoints, read_epochs, window_of
 from stats.command.density_settings import DensitySettings
 from stats.command.frame import Session
-from stats.command.whole_folder import check_replaceable, whole_folder
+from stats.command.whole_folder import HTML, check_replaceable, whole_folder
 from stats.density.change import RateChange, rate_change
 from stats.density.hot_spots import HotSpots, hot_spots
 from stats.density.kernel import KernelDensity, adaptive_density, choose_bandwidth, kernel_density

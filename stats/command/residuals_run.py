@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import datetime as dt
-import json
 import math
-from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,17 +14,26 @@ from stats.case_arrays import FloatArray, IntArray, UndefinedScoreError
 from stats.command.errors import DataError, UsageError
 from stats.command.frame import Session
 from stats.command.map_panels import MapPanel, draw_map_pages
-from stats.command.pages import build_html, write_page
+from stats.command.pages import write_page
 from stats.command.plots_residuals import NormalPanel, draw_normal_pages
 from stats.command.predictions_read import FORWARD, HeldOut, cases_of, open_held_out
 from stats.command.residuals_page import page_parts
-from stats.command.whole_folder import check_replaceable, whole_folder
+from stats.command.whole_folder import (
+    FIGURES,
+    HTML,
+    build_page,
+    check_replaceable,
+    listed_files,
+    whole_folder,
+    write_json,
+    write_rows,
+)
 from stats.residuals.cases import ForecastCases
 from stats.residuals.section import ResidualSection, residual_section
 from stats.spatial.residuals import presence_residuals
 
 LAYOUT, LAYOUT_VERSION = "stats-residuals", 1
-RECORD, PAGE, FIGURES, HTML = "residuals.json", "residuals.md", "figures", "html"
+RECORD, PAGE = "residuals.json", "residuals.md"
 # References that say something about skill, where the run has them.
 USUAL = ("climatology", "persistence_mean", "logistic", "lightgbm")
 
@@ -190,41 +196,20 @@ def _write(
 ) -> None:
     (folder / FIGURES).mkdir()
     for name, rows in tables_of(run.section).items():
-        _csv(folder / f"{name}.csv", rows)
+        write_rows(folder / f"{name}.csv", rows)
     figures = _draw(run, folder / FIGURES, numbers, extent)
     parts = page_parts(run, {name: f"{FIGURES}/{path.name}" for name, path in figures.items()})
     write_page(folder / PAGE, parts)
     if run.settings.html:
-        source = folder / ".page"
-        write_page(source / "index.md", parts)
-        (source / FIGURES).symlink_to((folder / FIGURES).resolve())
-        build_html(source, folder / HTML, project="Residuals")
-        (source / FIGURES).unlink()
-        for rest in source.iterdir():
-            rest.unlink()
-        source.rmdir()
-    files = sorted(
-        str(p.relative_to(folder)) for p in folder.rglob("*")
-        if p.is_file() and p.relative_to(folder).parts[0] != HTML
-    )  # fmt: skip
+        build_page(folder, parts, project="Residuals")
     settings = {k: str(v) if isinstance(v, Path) else v for k, v in asdict(run.settings).items()}
     record = {
         "layout": LAYOUT, "layout_version": LAYOUT_VERSION,
         "written": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         "synthetic": run.synthetic, "title": run.title, "n": run.cases.n, "settings": settings,
-        "notes": list(run.section.notes), "files": [*files, *([HTML] if settings["html"] else [])],
+        "notes": list(run.section.notes), "files": listed_files(folder, html=run.settings.html),
     }  # fmt: skip
-    text = json.dumps(record, indent=1, allow_nan=False, ensure_ascii=False)
-    (folder / RECORD).write_text(text + "\n", encoding="utf-8")
-
-
-def _csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    if not rows:
-        return
-    with path.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.DictWriter(stream, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
+    write_json(folder / RECORD, record)
 
 
 def _draw(

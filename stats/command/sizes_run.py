@@ -6,8 +6,6 @@ same name is replaced; a folder that holds anything else is left alone and named
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,15 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from stats.command.errors import UsageError, UserError
 from stats.command.frame import Session
-from stats.command.pages import build_html, write_page
+from stats.command.pages import write_page
 from stats.command.sizes_choice import joint_posterior
 from stats.command.sizes_compare import Comparison, compare
 from stats.command.sizes_compare_plot import draw_comparison
 from stats.command.sizes_fit import InventoryResult, fit_inventory, steps_of
 from stats.command.sizes_folder import (
-    FIGURES,
-    HTML,
     PAGE,
+    RECORD,
     check_out,
     file_name,
     write_manifest,
@@ -34,7 +31,8 @@ from stats.command.sizes_overview import draw_overview
 from stats.command.sizes_page import page_parts
 from stats.command.sizes_plots import draw_inventory
 from stats.command.sizes_settings import SizesSettings
-from stats.command.sizes_table import SUMMARY_HEADER, summary_rows
+from stats.command.sizes_table import LAYOUT, SUMMARY_HEADER, summary_rows
+from stats.command.whole_folder import FIGURES, HTML, build_page, whole_folder
 
 if TYPE_CHECKING:
     from stats.sizes.hierarchical_posterior import HierarchicalPosterior
@@ -124,12 +122,7 @@ def _write(
     joint: HierarchicalPosterior | None,
     talk: Session,
 ) -> None:
-    out = settings.out
-    out.parent.mkdir(parents=True, exist_ok=True)
-    beside = out.parent / f".{out.name}.{os.getpid()}.part"
-    old = out.parent / f".{out.name}.{os.getpid()}.old"
-    try:
-        beside.mkdir()
+    with whole_folder(settings.out, record=RECORD, layout=LAYOUT, built=HTML) as beside:
         write_records(beside, results, comparisons, joint)
         pieces = len(results) + len(comparisons) + 2
         with talk.reporter.task("figures and page", pieces) as advance:
@@ -138,31 +131,9 @@ def _write(
             write_page(beside / PAGE, parts)
             advance(1)
             if settings.html:
-                _build(beside, parts)
+                build_page(beside, parts, project="Size statistics")
             advance(1)
         write_manifest(beside, settings, results, comparisons)
-        check_out(out)
-        if out.exists():
-            out.rename(old)
-        beside.rename(out)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
-        if old.exists():
-            if out.exists():
-                shutil.rmtree(old)
-            else:
-                old.rename(out)
-
-
-def _build(beside: Path, parts: Sequence[str]) -> None:
-    """The page as HTML, built from a copy: the folder itself stays free of Sphinx's files."""
-    source = beside / ".page"
-    try:
-        shutil.copytree(beside / FIGURES, source / FIGURES)
-        write_page(source / "index.md", parts)
-        build_html(source, beside / HTML, project="Size statistics")
-    finally:
-        shutil.rmtree(source, ignore_errors=True)
 
 
 def _draw(

@@ -7,14 +7,20 @@ replaced then, and a folder that holds anything else is left alone.
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from stats.command.errors import UsageError
+from stats.command.pages import build_html, write_page
+
+FIGURES = "figures"
+HTML = "html"
 
 
 def check_replaceable(out: Path, *, record: str, layout: str, built: str | None = None) -> None:
@@ -82,3 +88,40 @@ def whole_folder(
                 shutil.rmtree(old)
             else:
                 old.rename(out)
+
+
+def write_json(path: Path, value: object) -> None:
+    """A record; NaN is refused, which JSON does not have."""
+    text = json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Rows as CSV, columns in the order of their first appearance; no file without rows."""
+    if not rows:
+        return
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(stream, columns, restval="")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def listed_files(folder: Path, *, html: bool) -> list[str]:
+    """Files of a folder for its record; of the HTML only the folder is named."""
+    files = sorted(
+        str(p.relative_to(folder)) for p in folder.rglob("*")
+        if p.is_file() and p.relative_to(folder).parts[0] != HTML
+    )  # fmt: skip
+    return [*files, *([HTML] if html else [])]
+
+
+def build_page(folder: Path, parts: Sequence[str], *, project: str) -> None:
+    """The page as HTML, built from a copy: the folder itself stays free of Sphinx's files."""
+    source = folder / ".page"
+    try:
+        shutil.copytree(folder / FIGURES, source / FIGURES)
+        write_page(source / "index.md", parts)
+        build_html(source, folder / HTML, project=project)
+    finally:
+        shutil.rmtree(source, ignore_errors=True)
