@@ -257,7 +257,10 @@ def _quantities(fit: SizeFit, areas: FloatArray, weights: FloatArray) -> FloatAr
     refits = refit_many(fit.law, areas, fit.recording, fit.parameters, weights=weights)
     theta = np.where(refits.converged[:, None], refits.theta, np.nan)
     theta = np.concatenate([fit.parameters[None], theta])
-    exponent = np.asarray(jax.vmap(law.tail_exponent)(jnp.asarray(theta)), dtype=np.float64)
+    exponent = np.array(jax.vmap(law.tail_exponent)(jnp.asarray(theta)), dtype=np.float64)
+    if (fit.limit or "").startswith("ridge: alpha"):
+        # The likelihood rises for ever along alpha: where the search stopped is no exponent.
+        exponent[0] = np.nan
     rollover = np.exp(np.asarray(jax.vmap(law.log_rollover)(jnp.asarray(theta))))
     # A mode below the detection limit is not in the data.
     rollover = np.where(rollover > fit.recording.lower_m2, rollover, np.nan)

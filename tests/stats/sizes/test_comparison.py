@@ -94,3 +94,19 @@ def test_groups_must_come_for_both():
     other = fit_sizes(areas, law="lognormal", recording=RECORDING)
     with pytest.raises(ValueError, match="the same"):
         difference_of_fits(fit, areas, other, areas, **options)
+
+
+def test_an_exponent_that_runs_to_infinity_has_no_difference():
+    ended = np.linspace(300.0, 900.0, 40)
+    tailed = dps.sample(400, 1.4, 2.3, 800.0, rng=np.random.default_rng(8), lower=300.0)
+    cut = Recording(lower_m2=300.0)
+    fits = [fit_sizes(areas, recording=cut, stability=False) for areas in (ended, tailed)]
+    assert fits[0].limit.startswith("ridge: alpha")
+    found = difference_of_fits(
+        fits[0], ended, fits[1], tailed, rng=np.random.default_rng(9), draws=40
+    )
+    for row in found:
+        if row.quantity in ("alpha", "pdf_slope"):
+            assert not row.identified
+            assert np.isnan(row.value)
+            assert "predicted" in row.reason
