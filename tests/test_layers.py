@@ -40,7 +40,25 @@ HAZARD_ORDER = (
     {"__main__"},
 )
 # The declaration of variables and the errors are open to every room of their own row.
-RANK = {room: rank for rank, rooms in enumerate(HAZARD_ORDER) for room in rooms}
+DETECTION_ORDER = (
+    {"models", "losses", "config"},
+    {"scenes"},
+    {"embedded", "patches"},
+    {"augmentation", "pixelwise"},
+    {"training"},
+    {"evaluate", "mapping"},
+    {"polygons"},
+    {"inventory"},
+    {"comparison", "observation"},
+    {"chain"},
+    {"report"},
+    {"fit", "map"},
+    {"__main__"},
+)
+RANK = {
+    package: {room: rank for rank, rooms in enumerate(order) for room in rooms}
+    for package, order in (("hazard", HAZARD_ORDER), ("detection", DETECTION_ORDER))
+}
 
 PURE_FLOOR_MAY_USE = {
     "numpy",
@@ -105,17 +123,16 @@ def package_violations(module: str, source: str) -> list[str]:
 
 def room_violations(module: str, source: str) -> list[str]:
     parts = module.split(".")
-    if parts[0] != "hazard" or len(parts) < 2:
+    if parts[0] not in RANK or len(parts) < 2:
         return []
-    rank = RANK[parts[1]]
-    if parts[-1] == "__main__":
-        rank = RANK["__main__"]
+    ranks = RANK[parts[0]]
+    rank = ranks["__main__" if parts[-1] == "__main__" else parts[1]]
     found = []
     for name in imported_names(source):
         other = name.split(".")
-        if other[0] == "hazard" and len(other) > 1 and other[1] in RANK:
+        if other[0] == parts[0] and len(other) > 1 and other[1] in ranks:
             same = other[1] == parts[1]
-            if not same and (RANK[other[1]] > rank):
+            if not same and (ranks[other[1]] > rank):
                 found.append(f"{module} imports {name}, a later room")
     return found
 
@@ -161,6 +178,7 @@ def test_world_truth_is_read_by_the_world_alone():
         ("hazard.geo.a", "def f():\n    from hazard.cube import build", room_violations),
         ("hazard.config.a", "import hazard.world.build", room_violations),
         ("hazard.training.a", "from hazard.estimate import x", room_violations),
+        ("detection.patches.a", "from detection.training import x", room_violations),
         ("stats.sizes.a", "import geopandas", floor_violations),
         ("stats.sizes.a", "from stats.command.plots import x", floor_violations),
         ("stats.sizes.a", "import importlib\nimportlib.import_module('hazard')", dynamic_imports),
