@@ -1,0 +1,1 @@
+"""``python -m detection.chain``: a network carried from region to region, and what it is worth."""
