@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from hazard.config.study import Fraction, Positive
 from hazard.config.validation import Section
@@ -47,10 +47,19 @@ class SchemeConfig(Section):
     """names of the models to run under this scheme; absent: all"""
 
 
+def _odd_and_rising(windows: tuple[int, ...]) -> tuple[int, ...]:
+    if any(w % 2 == 0 for w in windows) or list(windows) != sorted(set(windows)):
+        raise ValueError(f"found {list(windows)}; expected odd sides, rising")
+    return windows
+
+
+Windows = Annotated[tuple[Annotated[int, Field(ge=3)], ...], AfterValidator(_odd_and_rising)]
+
+
 class NetworkConfig(Section):
     """The default network. An input without bands in the cube is left out by itself."""
 
-    past_windows: tuple[Annotated[int, Field(ge=3)], ...] = PAST_WINDOWS
+    past_windows: Windows = PAST_WINDOWS
     """sides of the neighbourhoods of what earlier epochs showed [cells, odd]; baselines read
     those of fit.baseline_past_windows"""
     past_per_year: bool = False
@@ -312,7 +321,7 @@ class FitConfig(Section):
         "lightgbm_without_past",
     )
     """forecasters to compare with"""
-    baseline_past_windows: tuple[Annotated[int, Field(ge=3)], ...] = PAST_WINDOWS
+    baseline_past_windows: Windows = PAST_WINDOWS
     """sides of the neighbourhoods of what earlier epochs showed, for the baselines [cells, odd];
     those wider than the study are left out"""
     pools: tuple[tuple[str, ...], ...] = ()
@@ -331,15 +340,6 @@ class FitConfig(Section):
     """maps"""
     report: ReportConfig = ReportConfig()
     """report"""
-
-    @model_validator(mode="after")
-    def _windows_are_odd(self) -> FitConfig:
-        windows = self.baseline_past_windows
-        if any(w % 2 == 0 for w in windows) or list(windows) != sorted(set(windows)):
-            raise ValueError(
-                f"found baseline_past_windows {list(windows)}; expected odd sides, rising"
-            )
-        return self
 
     @model_validator(mode="after")
     def _pools_are_of_models(self) -> FitConfig:

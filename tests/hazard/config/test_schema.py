@@ -84,6 +84,7 @@ def test_all_problems_are_told_at_once():
         ("fit.evaluation.hazard_edges_percent=[0.1, 0.2, 0.3]", "at least 4 items"),
         ("fit.ceiling.model=oracle", "expected 'zero'"),
         ("fit.baseline_past_windows=[3, 6]", "expected odd sides, rising"),
+        ("fit.network.past_windows=[5, 3]", "expected odd sides, rising"),
         ("cube.patches={cells: 4, shift_cells: 4}", "expected a smaller shift"),
         ("name=a/b", "expected to match pattern"),
     ],
