@@ -1,0 +1,1 @@
+"""Training of the networks: recipes, prepared networks, stored models, thresholds, grids."""
