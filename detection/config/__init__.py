@@ -1,0 +1,1 @@
+"""Configurations of the detection commands: fit, evaluate, chain."""
