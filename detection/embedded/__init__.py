@@ -1,0 +1,1 @@
+"""Embedded scenes: hazard's world rendered as images of several dates, with true masks."""
