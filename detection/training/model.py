@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import jax
@@ -95,18 +96,21 @@ class DetectionModel:
             variables: `self.variables`; an argument, so that tracing compiles no weights in.
             batch: raw arrays, those named in `inputs` at least.
         """
-        apply = self.functional
-
-        def one(own: Variables, raw: Mapping[str, Array]) -> Array:
-            outputs, _ = apply(own, raw, train=False)
-            return jax.nn.sigmoid(outputs["logit"] - self.logit_shift)
-
-        lifted = over_members(one, self.members, mode=member_mode(), shared=(1,))
-        return jnp.mean(lifted(variables, batch), axis=0)
+        return _forward(self.functional, self.members, self.logit_shift, variables, batch)
 
     @cached_property
     def _compiled(self) -> Callable[..., Array]:
-        return jax.jit(self.forward)
+        # Shared by models that differ in weights and threshold alone: the stages of a chain, the
+        # trials of a grid, a model before and after its threshold was chosen.
+        settings = json.dumps(dict(self.settings), sort_keys=True)
+        key = (self.network_name, settings, self.preparation, self.members, self.logit_shift)
+        if key not in _PROGRAMS:
+            if len(_PROGRAMS) >= MOST_PROGRAMS:
+                _PROGRAMS.clear()
+            _PROGRAMS[key] = jax.jit(
+                partial(_forward, self.functional, self.members, self.logit_shift)
+            )
+        return _PROGRAMS[key]
 
     def probability(self, batch: Mapping[str, ndarray | Array]) -> Float[ndarray, "patch y x"]:
         """Probability of landslide of a raw batch, float32; one program per shape.
@@ -126,6 +130,25 @@ class DetectionModel:
     def with_threshold(self, choice: ThresholdChoice) -> DetectionModel:
         """The same model, cut elsewhere."""
         return replace(self, threshold=choice)
+
+
+def _forward(
+    apply: Functional,
+    members: int,
+    logit_shift: float,
+    variables: Variables,
+    batch: Mapping[str, Array],
+) -> Array:
+    def one(own: Variables, raw: Mapping[str, Array]) -> Array:
+        outputs, _ = apply(own, raw, train=False)
+        return jax.nn.sigmoid(outputs["logit"] - logit_shift)
+
+    lifted = over_members(one, members, mode=member_mode(), shared=(1,))
+    return jnp.mean(lifted(variables, batch), axis=0)
+
+
+MOST_PROGRAMS = 32
+_PROGRAMS: dict[Hashable, Callable[..., Array]] = {}
 
 
 def predict_patches(
