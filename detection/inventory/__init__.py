@@ -1,0 +1,1 @@
+"""Multi-temporal inventories: what is new, expanded, persistent, recovered or unobserved."""
