@@ -100,6 +100,7 @@ def write_cog_blocks(
     tags: Mapping[str, object] | None = None,
     overviews: Overviews | None = None,
     block_size: int = BLOCK_SIZE,
+    scales: Sequence[tuple[float, float]] | None = None,
 ) -> None:
     """Write a raster larger than memory from its blocks; other arguments as in `write_cog`.
 
@@ -117,6 +118,8 @@ def write_cog_blocks(
         tags: facts of the whole file.
         overviews: resampling of the overviews.
         block_size: side of a tile.
+        scales: (factor, addend) from stored to physical value per band, of values that come scaled
+            already; readers apply them.
 
     Raises:
         DataError: a valid cell is NaN or equals `nodata`.
@@ -157,6 +160,8 @@ def write_cog_blocks(
                 dataset.set_band_unit(band, unit)
                 if descriptions is not None:
                     dataset.update_tags(band, long_name=descriptions[band - 1])
+            if scales is not None:
+                dataset.scales, dataset.offsets = zip(*scales, strict=True)
             for block, values, *rest in blocks:
                 _require_new(block, written, grid)
                 shape = (len(names), *block.shape)
