@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from hazard.config.validation import Section
 
+Rate = Annotated[float, Field(gt=0.0, lt=10.0)]
+
 
 class VariantConfig(Section):
     """One way to fine-tune from region to region."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.]*$")]
     """in folders and tables"""
     frozen: tuple[str, ...] = ()
-    """parts of the network (encoder, ...) that stay as they are, running statistics included"""
-    learning_rate: Annotated[float, Field(gt=0)] = 1e-3
-    """of the fine-tuning"""
+    """parts of the network (encoder, ...) that stay as they are, running statistics included; at
+    least one part must be left to train"""
+    learning_rate: Rate | None = None
+    """of the fine-tuning; absent: that of trainings from fresh weights"""
 
 
 class ChainConfig(Section):
@@ -26,13 +29,23 @@ class ChainConfig(Section):
     order: Annotated[tuple[str, ...], Field(min_length=2)]
     """regions in the order of the chain"""
     event_epochs: dict[str, str] = Field(default_factory=dict)
-    """epoch of each region that is trained on; absent: its first"""
+    """epoch of each region that is trained on; absent: its first. The others are tested on"""
+    network: str | None = None
+    """label of the network; absent: the first of networks"""
     variants: Annotated[tuple[VariantConfig, ...], Field(min_length=1)] = (
         VariantConfig(name="full"),
     )
     """ways to fine-tune; the first is the subject of the study"""
-    first_learning_rate: Annotated[float, Field(gt=0)] = 1e-3
-    """of trainings from fresh weights"""
+    fine_tuning_epochs: Annotated[int, Field(ge=1)] | None = None
+    """passes over the patches from the second region on; absent: those of the training"""
+    joint_epochs: Annotated[int, Field(ge=1)] | None = None
+    """passes over the patches of several regions together; absent: those of the training"""
+    standardisation: Literal["first", "own"] = "first"
+    """whose mean and scale the bands are standardised by. first: those of the training pixels of
+    the first region, in every training of the study: a region of another brightness stays so to
+    the network, and frozen parts see values like those they were trained on, where the ground is
+    alike. own: every training fits them on its own training pixels: each region is centred, and
+    frozen parts see values that are scaled otherwise than those they were trained on"""
     conventional: bool = True
     """also train on every region alone"""
     combined: bool = True
