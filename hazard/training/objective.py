@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -55,92 +56,51 @@ class Scored(NamedTuple):
 Objective = Callable[[Outputs, Batch], Scored]
 
 
-def cross_entropy_term(
-    outputs: Outputs,
-    batch: Batch,
-    *,
-    output: str = "logit",
-    target: str = "presence",
-    weight: str = "weight",
-    positive_weight: float = 1.0,
-) -> Reduced:
-    """`weighted_cross_entropy` of a logit."""
-    return weighted_cross_entropy(
-        outputs[output], batch[target], batch[weight], positive_weight=positive_weight
-    )
+def as_term(
+    loss: Callable[..., Reduced], *, reads: str, against: str, of_score: bool = False
+) -> Term:
+    """A loss of plain arrays as a term, which finds them by name.
+
+    Args:
+        loss: `loss(predicted, target, weight, **options) -> Reduced`.
+        reads: output that is read unless the option ``output`` says otherwise.
+        against: target, unless the option ``target`` does; the weight is ``weight``.
+        of_score: whether the loss is one of the sigmoid of a logit.
+
+    Example:
+        >>> one = jnp.ones((1, 2, 2))
+        >>> term = as_term(mean_absolute_error, reads="density", against="density")
+        >>> float(term({"density": 3 * one}, {"density": one, "weight": one}).value)
+        2.0
+    """
+
+    def term(
+        outputs: Outputs,
+        batch: Batch,
+        *,
+        output: str = reads,
+        target: str = against,
+        weight: str = "weight",
+        **options: Any,
+    ) -> Reduced:
+        value = outputs[output]
+        if of_score:
+            value = jax.nn.sigmoid(jnp.asarray(value, jnp.float32))
+        return loss(value, batch[target], batch[weight], **options)
+
+    return term
 
 
-def log_loss_term(
-    outputs: Outputs,
-    batch: Batch,
-    *,
-    output: str = "logit",
-    target: str = "presence",
-    weight: str = "weight",
-) -> Reduced:
-    """`bernoulli_log_loss` of a logit."""
-    return bernoulli_log_loss(outputs[output], batch[target], batch[weight])
-
-
-def focal_tversky_term(
-    outputs: Outputs,
-    batch: Batch,
-    *,
-    output: str = "logit",
-    target: str = "presence",
-    weight: str = "weight",
-    **options: Any,
-) -> Reduced:
-    """`focal_tversky_loss` of the sigmoid of a logit."""
-    probability = jax.nn.sigmoid(jnp.asarray(outputs[output], jnp.float32))
-    return focal_tversky_loss(probability, batch[target], batch[weight], **options)
-
-
-def dice_term(
-    outputs: Outputs,
-    batch: Batch,
-    *,
-    output: str = "logit",
-    target: str = "presence",
-    weight: str = "weight",
-    **options: Any,
-) -> Reduced:
-    """`dice_loss` of the sigmoid of a logit."""
-    probability = jax.nn.sigmoid(jnp.asarray(outputs[output], jnp.float32))
-    return dice_loss(probability, batch[target], batch[weight], **options)
-
-
-def mae_term(
-    outputs: Outputs,
-    batch: Batch,
-    *,
-    output: str = "density",
-    target: str = "density",
-    weight: str = "weight",
-) -> Reduced:
-    """`mean_absolute_error` of an output."""
-    return mean_absolute_error(outputs[output], batch[target], batch[weight])
-
-
-def mse_term(
-    outputs: Outputs,
-    batch: Batch,
-    *,
-    output: str = "density",
-    target: str = "density",
-    weight: str = "weight",
-) -> Reduced:
-    """`mean_squared_error` of an output."""
-    return mean_squared_error(outputs[output], batch[target], batch[weight])
-
+_presence = partial(as_term, reads="logit", against="presence")
+_density = partial(as_term, reads="density", against="density")
 
 TERMS: Mapping[str, Term] = {
-    "log_loss": log_loss_term,
-    "weighted_cross_entropy": cross_entropy_term,
-    "focal_tversky": focal_tversky_term,
-    "dice": dice_term,
-    "mae": mae_term,
-    "mse": mse_term,
+    "log_loss": _presence(bernoulli_log_loss),
+    "weighted_cross_entropy": _presence(weighted_cross_entropy),
+    "focal_tversky": _presence(focal_tversky_loss, of_score=True),
+    "dice": _presence(dice_loss, of_score=True),
+    "mae": _density(mean_absolute_error),
+    "mse": _density(mean_squared_error),
 }
 
 
