@@ -99,7 +99,9 @@ class SplitConfig(Section):
     that the data set comes in; random_patches: as several papers did, which puts neighbours of
     training patches into the test part"""
     block_m: Positive = 480.0
-    """block: side of a square [m]"""
+    """block, and validation by share: side of a square [m]; several times that of a patch"""
+    buffer_m: Annotated[float, Field(ge=0)] | None = None
+    """ground between patches of different parts [m]; absent: half a patch"""
     test_share: Share = 0.25
     """block and random_patches: share for testing"""
     validation_share: Share = 0.2

@@ -15,7 +15,7 @@ from detection.config.training import GridConfig, NetworkConfig, TrainingConfig
 from hazard.config.parsing import read_yaml
 from hazard.config.validation import Section, validate
 
-Baseline = Literal["logistic", "random_forest"]
+Baseline = Literal["logistic_regression", "random_forest"]
 
 
 class EvaluationConfig(Section):
@@ -51,7 +51,7 @@ class DetectionConfig(StudyConfig):
     """how they are trained"""
     grid: GridConfig | None = None
     """a search over settings before; absent: none"""
-    baselines: tuple[Baseline, ...] = ("logistic", "random_forest")
+    baselines: tuple[Baseline, ...] = ("logistic_regression", "random_forest")
     """models of single pixels beside the networks"""
     evaluation: EvaluationConfig = EvaluationConfig()
     """scores"""

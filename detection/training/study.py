@@ -1,0 +1,225 @@
+"""From a configuration to patches of training, validation and test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from detection.config.data import StudyConfig
+from detection.embedded.settings import EmbeddedSettings
+from detection.embedded.study import render_scenes
+from detection.patches.cut import cut_patches, join_sets, without_empty
+from detection.patches.ground import by_region
+from detection.patches.patch_set import PatchSet
+from detection.patches.split_record import ROLES, Split
+from detection.patches.splits import (
+    hold_out_validation,
+    split_at_random,
+    split_by_block,
+    split_by_epoch,
+    split_by_region,
+)
+from detection.scenes.scene import Scene
+from hazard.errors import DataError
+from hazard.geo.grid import Grid
+
+Progress = Callable[[int], None]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class StudyPatches:
+    """All patches of a study with their roles, and the three parts that are used.
+
+    Attributes:
+        patches: every patch, unused ones included, as the split saw them.
+        split: roles.
+        training: patches to learn from; they may overlap each other.
+        validation: patches for early stopping and the threshold; no pixel counts twice.
+        test: patches to score; no pixel counts twice.
+        grids: grid of every scene; empty for patches that came cut.
+    """
+
+    patches: PatchSet
+    split: Split
+    training: PatchSet
+    validation: PatchSet
+    test: PatchSet
+    grids: dict[str, Grid]
+
+    @property
+    def pixel_m(self) -> float | None:
+        """Side of a pixel [m]."""
+        return self.patches.pixel_m
+
+
+def embedded_settings(config: StudyConfig) -> EmbeddedSettings:
+    """Settings of the renderer.
+
+    Raises:
+        DataError: settings that it refuses.
+    """
+    try:
+        return EmbeddedSettings(**config.embedded.model_dump())
+    except ValueError as error:
+        raise DataError("embedded", found=str(error), expected="other settings") from None
+
+
+def study_scenes(config: StudyConfig, progress: Progress | None = None) -> tuple[Scene, ...]:
+    """The scenes of a study: read from its data, or rendered where none are named.
+
+    Raises:
+        DataError: files that cannot be used, or no scene of the regions and epochs asked for.
+    """
+    scenes = render_scenes(embedded_settings(config), progress=progress)
+    return _wanted(config, scenes)
+
+
+def study_patches(
+    config: StudyConfig,
+    scenes: Iterable[Scene] | None = None,
+    *,
+    progress: Progress | None = None,
+) -> StudyPatches:
+    """Patches of a study, split.
+
+    Args:
+        config: the study.
+        scenes: where they are there already.
+        progress: called with 1 after every scene.
+
+    Raises:
+        DataError: data that cannot be used, or a part of the split without patches.
+    """
+    found = study_scenes(config, progress) if scenes is None else tuple(scenes)
+    patches = cut_scenes(config, found)
+    grids = {scene.name: scene.grid for scene in found}
+    return split_patches(config, patches, grids)
+
+
+def cut_scenes(config: StudyConfig, scenes: Iterable[Scene]) -> PatchSet:
+    """All patches of the scenes, on the lattice of the training patches."""
+    section = config.patches
+    stride = section.train_stride_px or section.stride_px
+    cut = join_sets(
+        cut_patches(
+            scene, section.size_px, min(stride, section.stride_px),
+            minimum_counted=section.minimum_counted,
+        )
+        for scene in scenes
+    )  # fmt: skip
+    return cut if section.keep_empty else without_empty(cut)
+
+
+def split_patches(config: StudyConfig, patches: PatchSet, grids: dict[str, Grid]) -> StudyPatches:
+    """The roles of the patches, and the parts.
+
+    Raises:
+        DataError: a part without patches, or names that are not there.
+    """
+    unseen = set(config.split.unseen_regions)
+    regions = by_region(patches)
+    if missing := sorted(unseen - set(regions)):
+        raise DataError(
+            "split.unseen_regions", found=missing[0], expected=f"one of {', '.join(regions)}"
+        )
+    inner = np.array([origin.region not in unseen for origin in patches.origin])
+    if not inner.any():
+        raise DataError("split.unseen_regions", found="every region", expected="one to train on")
+    where = np.flatnonzero(inner)
+    split = _split(config, patches.select(where), grids or None)
+    role = np.full(len(patches), ROLES["test"], dtype=np.int8)
+    role[where] = split.role
+    whole = split.with_roles(
+        role, parameters={**split.parameters, "unseen_regions": sorted(unseen)}
+    )
+    parts = {name: whole.select(patches, name) for name in ("train", "validation", "test")}
+    for name, part in parts.items():
+        if len(part) == 0:
+            raise DataError(
+                "split", found=f"no {name} patches", expected="some; use smaller blocks or more"
+            )
+    leaks = config.split.by == "random_patches"
+    return StudyPatches(
+        patches=patches, split=whole, training=parts["train"],
+        validation=parts["validation"] if leaks else counted_once(parts["validation"]),
+        test=parts["test"] if leaks else counted_once(parts["test"]), grids=grids,
+    )  # fmt: skip
+
+
+def _split(config: StudyConfig, patches: PatchSet, grids: dict[str, Grid] | None) -> Split:
+    section, seed = config.split, config.seed
+    block_px = _pixels(section.block_m, patches)
+    buffer_px = None if section.buffer_m is None else _pixels(section.buffer_m, patches)
+    test, rest = section.test_share, 1.0 - section.test_share
+    shares = (rest * (1.0 - section.validation_share), rest * section.validation_share, test)
+    if section.by == "block":
+        return split_by_block(
+            patches, block_px=block_px, buffer_px=buffer_px, shares=shares, seed=seed, grids=grids
+        )
+    if section.by == "random_patches":
+        return split_at_random(patches, shares=shares, seed=seed)
+    if section.by == "region":
+        split = split_by_region(patches, test=section.test, validation=section.validation)
+    else:
+        there = dict.fromkeys(origin.epoch for origin in patches.origin)
+        split = split_by_epoch(patches, train=[e for e in there if e not in section.test])
+    if section.by == "region" and section.validation:
+        return split
+    return hold_out_validation(
+        patches, split, block_px=block_px, buffer_px=buffer_px, share=section.validation_share,
+        seed=seed, grids=grids,
+    )  # fmt: skip
+
+
+def counted_once(patches: PatchSet) -> PatchSet:
+    """The same ground with every pixel of a scene counted in one patch alone.
+
+    Patches on the lattice of their own size come first; of the others, what lies in earlier ones
+    is not known any more, and those that add nothing are left out. So scores are pooled over
+    pixels, whatever the overlap of the patches.
+    """
+    size = patches.image.shape[1]
+    extent: dict[str, tuple[int, int]] = {}
+    for origin in patches.origin:
+        rows, cols = extent.get(origin.scene, (0, 0))
+        extent[origin.scene] = (max(rows, origin.row + size), max(cols, origin.column + size))
+    seen = {scene: np.zeros(shape, dtype=bool) for scene, shape in extent.items()}
+    aligned = [o.row % size == 0 and o.column % size == 0 for o in patches.origin]
+    order = sorted(range(len(patches)), key=lambda i: (not aligned[i], i))
+    known, kept = patches.known.copy(), []
+    for i in order:
+        origin = patches.origin[i]
+        window = seen[origin.scene][
+            origin.row : origin.row + size, origin.column : origin.column + size
+        ]
+        known[i] &= ~window
+        window[:] = True
+        if (known[i] & patches.valid[i]).any():
+            kept.append(i)
+    return replace(patches, known=known).select(sorted(kept))
+
+
+def _pixels(length_m: float, patches: PatchSet) -> int:
+    if patches.pixel_m is None:
+        raise DataError(
+            "patches", found="no size of a pixel", expected="one (source.pixel_m), to make blocks"
+        )
+    return max(0, round(length_m / patches.pixel_m))
+
+
+def _wanted(config: StudyConfig, scenes: Iterable[Scene]) -> tuple[Scene, ...]:
+    regions, epochs = config.source.regions, config.source.epochs
+    found = tuple(scenes)
+    chosen = tuple(
+        scene for scene in found
+        if (regions is None or scene.region in regions)
+        and (epochs is None or scene.epoch in epochs)
+    )  # fmt: skip
+    if not chosen:
+        there = ", ".join(sorted({f"{s.region}/{s.epoch}" for s in found})) or "no scene"
+        raise DataError(
+            "source", found=f"no scene of regions {regions} and epochs {epochs}", expected=there
+        )
+    return chosen
