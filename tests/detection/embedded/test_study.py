@@ -30,16 +30,21 @@ def test_another_seed_gives_another_place(study: EmbeddedStudy) -> None:
 
 def test_scenes_are_physical_and_stamped(study: EmbeddedStudy) -> None:
     for scene in study.scenes:
-        assert scene.synthetic and scene.unit == "1" and scene.bands[3] == "nir"
+        assert scene.synthetic
+        assert scene.unit == "1"
+        assert scene.bands[3] == "nir"
         assert scene.image.dtype == np.float32
         assert np.isfinite(scene.image).all()
-        assert scene.image.min() > 0.0 and scene.image.max() <= 1.6
-        assert scene.elevation_m is not None and np.isfinite(scene.elevation_m).all()
+        assert scene.image.min() > 0.0
+        assert scene.image.max() <= 1.6
+        assert scene.elevation_m is not None
+        assert np.isfinite(scene.elevation_m).all()
 
 
 def test_truth_is_bare_where_it_was_green_before(study: EmbeddedStudy) -> None:
     scene, truth = study.scenes[0], study.inventories[0]
-    assert scene.pre is not None and scene.pre_valid is not None
+    assert scene.pre is not None
+    assert scene.pre_valid is not None
     seen = scene.valid & scene.pre_valid
     new = truth.new & seen
     assert new.sum() > 100
@@ -54,7 +59,7 @@ def test_truth_is_bare_where_it_was_green_before(study: EmbeddedStudy) -> None:
 def test_polygons_rasterise_to_the_masks(study: EmbeddedStudy) -> None:
     for scene, truth in zip(study.scenes, study.inventories, strict=True):
         for chosen, mask in (
-            ([p for p in truth.landslides], truth.visible),
+            (list(truth.landslides), truth.visible),
             ([p for p in truth.landslides if p.new], truth.new),
         ):
             assert all(shapely.is_valid(p.polygon) for p in chosen)
@@ -88,8 +93,10 @@ def test_elevation_covers_the_scene(study: EmbeddedStudy) -> None:
     left, bottom, right, top = scene.grid.bounds
     outer = dem.grid.bounds
     pixel = dem.grid.cell_size[0]
-    assert outer[0] <= left - pixel and outer[1] <= bottom - pixel
-    assert outer[2] >= right + pixel and outer[3] >= top + pixel
+    assert outer[0] <= left - pixel
+    assert outer[1] <= bottom - pixel
+    assert outer[2] >= right + pixel
+    assert outer[3] >= top + pixel
 
 
 def test_settings_out_of_range_are_refused() -> None:
