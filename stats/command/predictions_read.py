@@ -7,7 +7,7 @@ version 1, and nothing else of `hazard`.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -106,7 +106,12 @@ def open_held_out(run: Path) -> HeldOut:
 
 
 def cases_of(
-    held_out: HeldOut, scheme: str, model: str, references: Sequence[str]
+    held_out: HeldOut,
+    scheme: str,
+    model: str,
+    references: Sequence[str],
+    predictors: Callable[[Path, BoolArray, FloatArray, FloatArray], Mapping[str, Any]]
+    | None = None,
 ) -> tuple[ForecastCases, IntArray, tuple[float, float, float, float]]:
     """Cases of a model under a scheme, beside references that forecast the very same ones.
 
@@ -115,6 +120,8 @@ def cases_of(
         scheme: name.
         model: name.
         references: names; each must forecast every case of the model.
+        predictors: makes (case,) predictors from run folder, (epoch, y, x) cases, x and y; None
+            for none.
 
     Returns:
         The cases; (epoch, y, x) number of each case, -1 where there is none; the extent of the
@@ -154,6 +161,7 @@ def cases_of(
         x_m=x[column], y_m=y[row], cell_m=sides[0],
         fold=fold if np.unique(fold).size > 1 and _mixed(fold, epoch) else None,
         references=others,
+        predictors={} if predictors is None else predictors(held_out.path.parent, where, x, y),
     )  # fmt: skip
     numbers = np.full(where.shape, -1, dtype=np.int64)
     numbers[where] = np.arange(cases.n)

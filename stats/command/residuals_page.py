@@ -7,68 +7,56 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from stats.command.pages import escape, figure, heading, note, table
+from stats.command.residuals_words import alarms, answers, plain_words, shown_name
+
+MOST_ROWS = 25
+FIRST_HEADING = "In plain words"
 
 if TYPE_CHECKING:
     from stats.command.residuals_run import ResidualsRun
 
 _CAPTIONS = {
+    "differences": (
+        "Mean score of the forecast less that of each reference, with intervals that allow for "
+        "dependence between neighbours. Left of 0 the forecast is better."
+    ),
+    "difference_crps": (
+        "Where the forecast beats the best reference by CRPS (below 0) and where it loses to it "
+        "(above 0), cell by cell. Which reference is best was seen with hindsight."
+    ),
+    "difference_log": (
+        "The same by the log score. Losses of single cells are those of events that the forecast "
+        "called unlikely; what is to be looked at is where they gather."
+    ),
+    "reliability": (
+        "How often landslides came where a probability was forecast. The band is where 95 of 100 "
+        "whole curves of a calibrated forecast would lie."
+    ),
+    "pit": (
+        "Where in its own law the forecast found what came. Bars of a right forecast have height "
+        "1 within the envelope: a slope means bias, a hump too wide a law, horns too narrow a one. "
+        "The randomisation at zero is integrated out."
+    ),
     "worm": (
         "Quantiles of the randomised quantile residuals less those of a normal law. A right "
         "forecast stays inside the envelope; slope means a spread that is wrong, a bend a tail "
         "or a skew that is."
     ),
+    "structure": (
+        "Moran's I (left) and semivariance (right) of the standardised score residuals of presence "
+        "by distance, with what the same values show when they are dealt to the cells at random. "
+        "The upright line is the distance beyond which cells no longer resemble each other."
+    ),
     "presence": (
         "Score residuals of presence, observed less probability over its standard deviation: "
-        "above 0 where more came than was forecast."
+        "above 0 where more came than was forecast. Single dark cells are events; patches are "
+        "errors that neighbours share."
+    ),
+    "coverage": (
+        "Share of cells whose value lies in the closed 80 % interval, by class of the expected "
+        "density, beside what the forecast's own law gives that interval."
     ),
 }
-
-
-def plain_words(run: ResidualsRun) -> list[str]:
-    """What the section says, without symbols."""
-    section, lines = run.section, []
-    alpha = 1.0 - run.settings.level
-    for score, rows in section.differences.items():
-        for d in rows:
-            if d.difference.excludes(0.0):
-                verdict = "better than" if d.difference.value < 0 else "worse than"
-            else:
-                verdict = "not told apart from"
-            lines.append(
-                f"By {score} the forecast is {verdict} {d.second}: difference "
-                f"{d.difference.value:.3g} ({d.difference.low:.3g} to {d.difference.high:.3g})."
-            )
-    dependent = [str(s.epoch) for s in section.structures if s.q_value <= alpha]
-    if dependent:
-        reach = max(s.range_m for s in section.structures) / 1000.0
-        lines.append(
-            f"Neighbouring cells are wrong together in {', '.join(dependent)}, over up to "
-            f"{reach:.1f} km: something with a place is missing from the forecast."
-        )
-    elif section.structures:
-        lines.append("Neighbouring cells are not seen to be wrong together.")
-    off = [str(e) for e, r in section.reliability.items() if r.curve_p_value <= alpha]
-    lines.append(
-        f"Probabilities are off their frequencies in {', '.join(off)}." if off
-        else "Probabilities are not seen to be off their frequencies."
-    )  # fmt: skip
-    lines.append(
-        "The law as a whole does not fit: its residuals leave the envelope."
-        if section.worm.p_value <= alpha else "The law as a whole is not seen to be wrong."
-    )  # fmt: skip
-    asked = [t for t in section.tests if t.q_value <= alpha]
-    named = sorted({t.against for t in asked if t.against != "overall"})
-    if named:
-        lines.append(f"What is left depends on: {', '.join(named)}.")
-    wrong = [t for t in section.totals if not t.low <= t.observed <= t.high]
-    for t in wrong:
-        side = "more" if t.observed > t.high else "less"
-        what = "area density summed over cells" if t.what == "total" else "cells with landslides"
-        lines.append(
-            f"{t.epoch}: {side} came than the forecast's own interval allows ({what}: "
-            f"{t.observed:,.5g} against {t.low:,.5g} to {t.high:,.5g})."
-        )
-    return lines
 
 
 def page_parts(run: ResidualsRun, figures: Mapping[str, str]) -> list[str]:
@@ -87,62 +75,118 @@ def page_parts(run: ResidualsRun, figures: Mapping[str, str]) -> list[str]:
         "not see them. Envelopes and intervals of single epochs take cells as independent given "
         "the forecast; differences of scores do not.\n"
     )
-    parts.append(heading("In plain words", 2))
+    parts.append(heading(FIRST_HEADING, 2))
     parts.append("\n".join(f"- {escape(line)}" for line in plain_words(run)) + "\n")
+    parts.append(
+        table(
+            ["question", "answer"],
+            [[name, "alarm" if raised else "nothing seen"] for name, raised in alarms(run)],
+        )
+    )
     parts.append(heading("Scores", 2))
-    order = {epoch: place for place, epoch in enumerate(run.cases.epochs)}
-    sums = section.scores.over("fold") if "fold" in section.scores.names else section.scores
-    scores = [
-        [str(r["epoch"]), str(r["term"]), float(r["value"]), int(r["n"])]
-        for r in sorted(sums.rows(), key=lambda r: order[r["epoch"]])
-    ]  # fmt: skip
-    parts.append(table(["epoch", "score", "mean", "n"], scores))
+    parts.append(_scores(run))
     for name, reason in section.undefined.items():
         parts.append(f"{escape(name)}: not defined ({escape(reason)}).\n")
     parts += _differences(run)
+    parts += _shown(figures, "differences", "difference_crps", "difference_log")
     parts.append(heading("Calibration", 2))
     parts.append(
         table(
-            ["epoch", "miscalibration (Brier)", "p", "p of the curve"],
+            ["epoch", "miscalibration (Brier)", "p", "p of the curve", "p of the PIT",
+             "p of the worm"],
             [
-                [str(e), float(r.miscalibration), float(r.miscalibration_p_value),
-                 float(r.curve_p_value)]
+                [str(e), float(r.miscalibration), _p(r.miscalibration_p_value), _p(r.curve_p_value),
+                 _p(section.pits[e].p_value), _p(section.worms[e].p_value)]
                 for e, r in section.reliability.items()
             ],
         )
     )  # fmt: skip
-    parts.append(figure(figures["worm"], _CAPTIONS["worm"]))
+    parts += _shown(figures, "reliability", "pit", "worm")
     parts += _structure(run)
-    for name, path in figures.items():
-        if name.startswith("presence"):
-            parts.append(figure(path, _CAPTIONS["presence"]))
-    parts.append(heading("On what the residuals depend", 2))
-    rows = sorted(section.tests, key=lambda t: t.q_value)
-    parts.append(
-        table(
-            ["residual", "against", "effect", "p", "q"],
-            [
-                [t.residual, t.against, "" if t.effect is None else f"{t.effect:.3f}",
-                 float(t.p_value), float(t.q_value)]
-                for t in rows
-            ],
-        )
-    )  # fmt: skip
+    parts += _shown(figures, "structure", "presence")
+    parts += _questions(run)
     parts.append(heading("Totals", 2))
     parts.append(
         table(
             ["epoch", "of", "observed", "expected", "interval", "p"],
             [
                 [str(t.epoch), t.what, f"{t.observed:,.5g}", f"{t.expected:,.5g}",
-                 f"{t.low:,.5g} to {t.high:,.5g}", float(t.p_value)]
+                 f"{t.low:,.5g} to {t.high:,.5g}", _p(t.p_value)]
                 for t in section.totals
             ],
         )
     )  # fmt: skip
     parts += _coverage(run)
+    parts += _shown(figures, "coverage")
     for text in section.notes:
         parts.append(note(text))
     return parts
+
+
+def _scores(run: ResidualsRun) -> str:
+    """Means of every score, one column per epoch in the order of time."""
+    sums = run.section.scores
+    rows = (sums.over("fold") if "fold" in sums.names else sums).rows()
+    value = {(r["epoch"], r["term"]): float(r["value"]) for r in rows}
+    count = {r["epoch"]: int(r["n"]) for r in rows}
+    epochs = run.cases.epochs
+    return table(
+        ["score", *(f"{e} (n = {count[e]:,})" for e in epochs)],
+        [
+            [name.replace("_", " "), *(value[e, name] for e in epochs)]
+            for name in dict.fromkeys(str(r["term"]) for r in rows)
+        ],
+    )
+
+
+def _p(value: float) -> str:
+    """A p-value as readers need it.
+
+    Example:
+        >>> _p(0.04321), _p(1e-12), _p(float("nan"))
+        ('0.043', '< 0.001', 'not determined')
+    """
+    if not math.isfinite(value):
+        return "not determined"
+    return "< 0.001" if value < 0.001 else f"{value:.2g}"
+
+
+def _shown(figures: Mapping[str, str], *names: str) -> list[str]:
+    """Figures with their captions, further pages of one under the same."""
+    return [
+        figure(path, _CAPTIONS[wanted])
+        for wanted in names
+        for name, path in figures.items()
+        if name == wanted or (name.startswith(f"{wanted} ") and name.split(" ")[-1].isdigit())
+    ]
+
+
+def _questions(run: ResidualsRun) -> list[str]:
+    tests, blocks = answers(run)
+    alone = {(t.residual, t.against): t.p_value for t in run.section.tests}
+    said = (
+        f"Whole blocks of {(run.section.block.side_m if run.section.block else 0) / 1000:g} km "
+        "stand for cases, because neighbours depend on each other; the last column takes cells as "
+        "independent." if blocks else "Cells are taken as independent given the forecast."
+    )  # fmt: skip
+    rows = [
+        [
+            t.residual.replace("_", " "), shown_name(t.against),
+            "" if t.effect is None else f"{t.effect:.3f}", _p(t.p_value), _p(t.q_value),
+            _p(alone[t.residual, t.against]),
+        ]
+        for t in sorted(tests, key=lambda t: t.q_value)
+    ]  # fmt: skip
+    named = ", ".join(shown_name(name) for name in sorted(run.cases.predictors))
+    return [
+        heading("On what the residuals depend", 2),
+        (f"Predictors asked about: {escape(named)}. " if named else "No predictors were given. ")
+        + f"{said} Scale means scatter: a predictor there is one on which the spread depends. q is "
+        "adjusted for all questions together; the effect is a correlation with the ranks of the "
+        f"predictor. The {min(len(rows), MOST_ROWS)} strongest of {len(rows)} answers; all are in "
+        "tests.csv.\n",
+        table(["residual", "against", "effect", "p", "q", "p, cells"], rows[:MOST_ROWS]),
+    ]
 
 
 def _differences(run: ResidualsRun) -> list[str]:
@@ -153,7 +197,7 @@ def _differences(run: ResidualsRun) -> list[str]:
         [
             score, d.second,
             f"{d.difference.value:.4g} ({d.difference.low:.4g} to {d.difference.high:.4g})",
-            float(d.p_value), _hering(run, score, d.second), d.difference.unit,
+            _p(d.p_value), _hering(run, score, d.second), d.difference.unit,
         ]
         for score, found in section.differences.items() for d in found
     ]  # fmt: skip
@@ -167,7 +211,7 @@ def _differences(run: ResidualsRun) -> list[str]:
 def _hering(run: ResidualsRun, score: str, name: str) -> str:
     found = run.section.ability.get((score, name))
     value = math.nan if found is None else found.p_value()
-    return f"{value:.3g}" if math.isfinite(value) else "not determined"
+    return _p(value)
 
 
 def _structure(run: ResidualsRun) -> list[str]:
@@ -178,7 +222,7 @@ def _structure(run: ResidualsRun) -> list[str]:
             ["epoch", "Moran's I", "z", "q", "range [km]"],
             [
                 [str(s.epoch), float(s.structure.moran.value), float(s.structure.moran.z),
-                 float(s.q_value), float(s.range_m / 1000.0)]
+                 _p(s.q_value), f"{s.range_m / 1000.0:.2g}{' or more' if s.beyond else ''}"]
                 for s in section.structures
             ],
         )

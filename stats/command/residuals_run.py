@@ -10,14 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from stats.case_arrays import FloatArray, IntArray, UndefinedScoreError
+from stats.case_arrays import IntArray, UndefinedScoreError
 from stats.command.errors import DataError, UsageError
 from stats.command.frame import Session
-from stats.command.map_panels import MapPanel, draw_map_pages
 from stats.command.pages import write_page
-from stats.command.plots_residuals import NormalPanel, draw_normal_pages
 from stats.command.predictions_read import FORWARD, HeldOut, cases_of, open_held_out
+from stats.command.predictors_read import predictors_of
+from stats.command.residuals_figures import draw_figures
 from stats.command.residuals_page import page_parts
+from stats.command.residuals_words import plain_words
 from stats.command.whole_folder import (
     FIGURES,
     HTML,
@@ -30,9 +31,8 @@ from stats.command.whole_folder import (
 )
 from stats.residuals.cases import ForecastCases
 from stats.residuals.section import ResidualSection, residual_section
-from stats.spatial.residuals import presence_residuals
 
-LAYOUT, LAYOUT_VERSION = "stats-residuals", 1
+LAYOUT, LAYOUT_VERSION = "stats-residuals", 2
 RECORD, PAGE = "residuals.json", "residuals.md"
 # References that say something about skill, where the run has them.
 USUAL = ("climatology", "persistence_mean", "logistic", "lightgbm")
@@ -52,6 +52,8 @@ class ResidualsSettings:
         level: coverage.
         seed: of everything random.
         html: build the page.
+        dpi: resolution of the figures [dots per inch].
+        key: of whoever asks, kept in the record; says whether a folder is still good.
     """
 
     run: Path
@@ -63,6 +65,12 @@ class ResidualsSettings:
     level: float = 0.95
     seed: int = 0
     html: bool = True
+    dpi: int = 130
+    key: str = ""
+
+
+class NoSectionError(DataError):
+    """A run whose forecasts cannot be looked at this way, and why."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -95,6 +103,7 @@ def run_residuals(settings: ResidualsSettings, talk: Session) -> ResidualsRun:
         UsageError: a scheme, model or reference that the run does not have, a folder that is not
             ours to replace.
         DataError: no run folder, or one of another layout.
+        NoSectionError: a forecast that called impossible what came.
     """
     check_replaceable(settings.out, record=RECORD, layout=LAYOUT, built=HTML)
     held_out = open_held_out(settings.run)
@@ -103,7 +112,7 @@ def run_residuals(settings: ResidualsSettings, talk: Session) -> ResidualsRun:
     assert chosen.model is not None
     with talk.reporter.task("residuals", 3) as advance:
         cases, numbers, extent = cases_of(
-            held_out, chosen.scheme, chosen.model, chosen.references or ()
+            held_out, chosen.scheme, chosen.model, chosen.references or (), predictors_of
         )
         advance(1)
         try:
@@ -112,7 +121,7 @@ def run_residuals(settings: ResidualsSettings, talk: Session) -> ResidualsRun:
                 level=chosen.level,
             )  # fmt: skip
         except UndefinedScoreError as reason:
-            raise DataError(
+            raise NoSectionError(
                 held_out.path, found=f"{chosen.model}: {reason}", expected="a forecast that "
                 "calls nothing impossible",
             ) from None  # fmt: skip
@@ -169,6 +178,7 @@ def tables_of(section: ResidualSection) -> dict[str, list[dict[str, Any]]]:
         {
             "epoch": s.epoch, "moran": s.structure.moran.value, "z": s.structure.moran.z,
             "p_value": s.p_value, "q_value": s.q_value, "range_m": s.range_m,
+            "range_beyond_reach": s.beyond,
         }
         for s in section.structures
     ]  # fmt: skip
@@ -176,6 +186,7 @@ def tables_of(section: ResidualSection) -> dict[str, list[dict[str, Any]]]:
         {
             "epoch": epoch, "miscalibration": r.miscalibration,
             "miscalibration_p": r.miscalibration_p_value, "curve_p": r.curve_p_value,
+            "worm_p": section.worms[epoch].p_value, "pit_p": section.pits[epoch].p_value,
         }
         for epoch, r in section.reliability.items()
     ]  # fmt: skip
@@ -187,6 +198,7 @@ def tables_of(section: ResidualSection) -> dict[str, list[dict[str, Any]]]:
     return {
         "scores": section.scores.rows(), "differences": differences, "structure": structure,
         "reliability": reliability, "tests": [asdict(t) for t in section.tests],
+        "block_tests": [asdict(t) for t in section.block_tests],
         "coverage": coverage, "totals": [asdict(t) for t in section.totals],
     }  # fmt: skip
 
@@ -197,7 +209,7 @@ def _write(
     (folder / FIGURES).mkdir()
     for name, rows in tables_of(run.section).items():
         write_rows(folder / f"{name}.csv", rows)
-    figures = _draw(run, folder / FIGURES, numbers, extent)
+    figures = draw_figures(run, folder / FIGURES, numbers, extent, dpi=run.settings.dpi)
     parts = page_parts(run, {name: f"{FIGURES}/{path.name}" for name, path in figures.items()})
     write_page(folder / PAGE, parts)
     if run.settings.html:
@@ -207,52 +219,16 @@ def _write(
         "layout": LAYOUT, "layout_version": LAYOUT_VERSION,
         "written": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         "synthetic": run.synthetic, "title": run.title, "n": run.cases.n, "settings": settings,
+        "best": run.section.best, "plain_words": plain_words(run),
+        "predictors": sorted(run.cases.predictors),
         "notes": list(run.section.notes), "files": listed_files(folder, html=run.settings.html),
     }  # fmt: skip
     write_json(folder / RECORD, record)
 
 
-def _draw(
-    run: ResidualsRun, folder: Path, numbers: IntArray, extent: tuple[float, float, float, float]
-) -> dict[str, Path]:
-    drawn: dict[str, Path] = {}
-    worm = run.section.worm
-    panel = NormalPanel(
-        title=f"all cases, n = {worm.n:,}", normal=worm.normal, residual=worm.residual,
-        low=worm.low, high=worm.high, low_all=worm.low_all, high_all=worm.high_all,
-        note=f"p of the whole curve {worm.p_value:.3g}",
-    )  # fmt: skip
-    drawn["worm"] = draw_normal_pages(
-        [panel], folder / "worm.png", kind="worm", title="Worm plot of quantile residuals",
-        synthetic=run.synthetic, columns=1,
-    )[0]  # fmt: skip
-    cases = run.cases
-    residual = presence_residuals(cases.law.probability, cases.value > 0).value
-    panels = []
-    for number in np.unique(np.nonzero(numbers >= 0)[0]):
-        plane = numbers[number]
-        values: FloatArray = np.where(plane >= 0, residual[np.maximum(plane, 0)], np.nan)
-        name = str(cases.epoch[plane[plane >= 0][0]])
-        panels.append(
-            MapPanel(
-                values=values, extent_m=extent, title=name, unit="standard deviations",
-                kind="diverging", limits=(-3.0, 3.0),
-            )
-        )  # fmt: skip
-    pages = draw_map_pages(
-        panels, folder / "presence.png", title="Standardised score residuals of presence",
-        synthetic=run.synthetic,
-    )  # fmt: skip
-    for number, path in enumerate(pages):
-        drawn["presence" if number == 0 else f"presence {number + 1}"] = path
-    return drawn
-
-
 def print_summary(run: ResidualsRun) -> None:
     """What the section says in plain words, and where it is."""
     from rich.console import Console
-
-    from stats.command.residuals_page import plain_words
 
     console = Console()
     if run.synthetic:

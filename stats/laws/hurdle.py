@@ -178,7 +178,14 @@ class Hurdle:
             >>> float(hurdle_lognormal(0.0, 0.0, 1.0).sample(np.random.default_rng(0)))
             0.0
         """
-        return self.quantile(rng.random(self.shape))
+        share = rng.random(self.shape)
+        if share.ndim != 1:
+            return self.quantile(share)
+        # Most draws of a rare event are 0: the positive law is asked about the others alone.
+        present = 1.0 - share < self.probability
+        drawn = np.zeros(share.shape)
+        drawn[present] = self.take(present).quantile(share[present])
+        return drawn
 
 
 def hurdle_lognormal(

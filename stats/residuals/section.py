@@ -5,11 +5,13 @@ r"""The whole residual section of a paper from one call.
 2. differences of the CRPS and the log score to named references, with intervals by blocks as long
    as the dependence asks for, and the Hering-Genton test;
 3. CORP reliability of presence per epoch, with an envelope under calibration;
-4. randomised PIT and the worm of quantile residuals, with an envelope of the whole curve;
-5. Moran's I, correlogram and range of the presence score residuals per epoch, false discoveries
-   held over epochs, and the block size that follows;
+4. randomised PIT and the worm of quantile residuals, of all cases and per epoch, with envelopes
+   of the whole histogram and curve;
+5. Moran's I, correlogram, variogram and range of the presence score residuals per epoch, false
+   discoveries held over epochs, permutation envelopes, and the block size that follows;
 6. bias, spread and dependence of the residuals on the forecast (also within each fold), the epoch
-   and every predictor, false discoveries held over all these questions;
+   and every predictor, false discoveries held over all these questions; where point 5 finds
+   dependence they are put once more with blocks in place of cases;
 7. coverage and width of central intervals by epoch and by decile of the expected value;
 8. predicted and observed totals and counts per epoch, with intervals of the forecast's own law.
 
@@ -27,65 +29,24 @@ import numpy as np
 
 from stats.aggregate import LabelledSums, sum_by
 from stats.calibration.coverage import CoverageRow, coverage_rows, coverage_sums, strata_of
+from stats.calibration.pit_histogram import PitHistogram, pit_histogram
 from stats.calibration.reliability_envelope import ReliabilityEnvelope, reliability_envelope
 from stats.calibration.worm import QuantileCurve, quantile_curve
 from stats.case_arrays import FloatArray, UndefinedScoreError
+from stats.resampling.folds_spatial import block_of_cells
 from stats.resampling.paired import PairedDifference, compare_forecasts
 from stats.residuals.cases import ForecastCases, Labels
+from stats.residuals.structure import EpochStructure, block_of, epoch_structures
+from stats.residuals.totals import TotalRow, total_rows
 from stats.scores.law_terms import law_terms
-from stats.spatial.block_size import BlockSize, cross_validation_block
-from stats.spatial.discovery import adjusted_p_values
-from stats.spatial.lags import lag_classes
-from stats.spatial.moran import normal_tail
+from stats.spatial.block_size import BlockSize
 from stats.spatial.predictive_ability import PredictiveAbility, hering_genton
 from stats.spatial.residual_tests import ResidualTest, residual_tests
-from stats.spatial.residuals import hurdle_residuals
-from stats.spatial.structure import Structure, spatial_structure
+from stats.spatial.residuals import HurdleResiduals, hurdle_residuals
 
 COMPARED = ("crps", "log")
-LEAST_TOTALS = 799
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class EpochStructure:
-    """Spatial structure of the presence score residuals of one epoch.
-
-    Attributes:
-        epoch: which.
-        structure: Moran's I, correlogram, variogram.
-        p_value: one-sided, of Moran's I under the normal law.
-        q_value: the same, adjusted over the epochs.
-        range_m: distance beyond which neighbours no longer resemble each other [m].
-    """
-
-    epoch: Any
-    structure: Structure
-    p_value: float
-    q_value: float
-    range_m: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class TotalRow:
-    """Observed total and count of an epoch beside what the forecast says of them.
-
-    Attributes:
-        epoch: which.
-        what: "total" (sum of values) or "count" (of cases above 0).
-        observed: what came.
-        expected: mean of the forecast.
-        low: lower end of the forecast's interval, cases independent.
-        high: upper end.
-        p_value: two-sided tail of the observed among simulated ones.
-    """
-
-    epoch: Any
-    what: str
-    observed: float
-    expected: float
-    low: float
-    high: float
-    p_value: float
+# Fewer blocks do not tell how much the sum over blocks scatters.
+FEWEST_BLOCKS = 20
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -95,13 +56,20 @@ class ResidualSection:
     Attributes:
         scores: terms summed by epoch (and fold, where there are any).
         undefined: scores that these laws do not have, with the reason.
+        terms: (case,) terms of the forecast by score, for maps.
         differences: by score, one row per reference.
         ability: by score and reference, the test on the field of differences.
+        best: the reference with the lowest mean of the last score compared; None without any.
+        best_terms: (case,) terms of that reference by score.
         reliability: by epoch.
         worm: of all cases.
+        worms: by epoch.
+        pits: histograms of the transform, by epoch.
         structures: one per epoch whose residuals vary.
         block: block size for cross-validation; None where no epoch has a structure.
-        tests: of the score residuals.
+        tests: of the score residuals, cases independent given the forecast.
+        block_tests: the same questions, with the scatter of whole blocks; empty where neighbours
+            are not seen to depend on each other, or where blocks are too few.
         coverage: by epoch and decile of the expected value.
         totals: per epoch.
         notes: what the reader must know.
@@ -109,13 +77,19 @@ class ResidualSection:
 
     scores: LabelledSums
     undefined: Mapping[str, str]
+    terms: Mapping[str, FloatArray]
     differences: Mapping[str, tuple[PairedDifference, ...]]
     ability: Mapping[tuple[str, str], PredictiveAbility]
+    best: str | None
+    best_terms: Mapping[str, FloatArray]
     reliability: Mapping[Any, ReliabilityEnvelope]
     worm: QuantileCurve
+    worms: Mapping[Any, QuantileCurve]
+    pits: Mapping[Any, PitHistogram]
     structures: tuple[EpochStructure, ...]
     block: BlockSize | None
     tests: tuple[ResidualTest, ...]
+    block_tests: tuple[ResidualTest, ...]
     coverage: tuple[CoverageRow, ...]
     totals: tuple[TotalRow, ...]
     notes: tuple[str, ...]
@@ -129,6 +103,7 @@ def residual_section(
     draws: int = 199,
     level: float = 0.95,
     lags: int = 20,
+    permutations: int = 99,
 ) -> ResidualSection:
     """Score a forecast and look for everything that it leaves unexplained.
 
@@ -139,6 +114,7 @@ def residual_section(
         draws: simulated outcomes behind envelopes and totals.
         level: coverage of intervals and envelopes.
         lags: classes of one cell each of the correlograms.
+        permutations: dealings behind the envelopes of correlograms and variograms; 0 for none.
 
     Raises:
         UndefinedScoreError: a value that the forecast called impossible.
@@ -160,14 +136,13 @@ def residual_section(
     if cases.fold is not None:
         labels["fold"] = np.asarray(cases.fold)
     residuals = hurdle_residuals(cases.law, cases.value)
-    structures, notes = _structures(cases, residuals.presence.value, lags)
-    block = None
-    if structures:
-        mask = np.any([cases.lattice(cases.value, e)[1] for e in cases.epochs], axis=0)
-        block = cross_validation_block(
-            {str(s.epoch): s.range_m for s in structures}, mask, cell_m=cases.cell_m
-        )
-    differences, ability, more = _against_references(cases, terms.terms, level, rng)
+    structures, notes = epoch_structures(
+        cases, residuals.presence.value, lags=lags, permutations=permutations, rng=rng
+    )
+    block = block_of(cases, structures)
+    others = {name: law_terms(law, cases.value).terms for name, law in cases.references.items()}
+    differences, ability, more = _against_references(cases, terms.terms, others, level, rng)
+    best = _best(others, differences)
     dependent = [str(s.epoch) for s in structures if s.q_value <= 1.0 - level]
     if dependent:
         notes.append(
@@ -177,11 +152,26 @@ def residual_section(
         )
     expected = cases.law.mean()
     asked = {name: v for name, v in _asked(cases, expected).items() if np.unique(v).size > 1}
+    block_tests: tuple[ResidualTest, ...] = ()
+    if dependent and block is not None:
+        block_tests, said = _block_tests(cases, residuals, asked, block)
+        notes += said
+    by_epoch = {e: np.flatnonzero(cases.epoch == e) for e in cases.epochs}
+    drawn: dict[str, Any] = {"rng": rng, "draws": draws, "level": level}
+    parts = {e: (cases.law.take(at), cases.value[at]) for e, at in by_epoch.items()}
     return ResidualSection(
-        scores=sum_by(terms.terms, labels), undefined=terms.undefined, differences=differences,
-        ability=ability, reliability=_reliability(cases, rng, draws, level),
-        worm=quantile_curve(cases.law, cases.value, rng=rng, draws=draws, level=level),
+        scores=sum_by(terms.terms, labels), undefined=terms.undefined, terms=terms.terms,
+        differences=differences, ability=ability, best=best,
+        best_terms={} if best is None else others[best],
+        reliability={
+            e: reliability_envelope(law.probability, value > 0.0, **drawn)
+            for e, (law, value) in parts.items()
+        },
+        worm=quantile_curve(cases.law, cases.value, **drawn),
+        worms={e: quantile_curve(law, value, **drawn) for e, (law, value) in parts.items()},
+        pits={e: pit_histogram(law, value, **drawn) for e, (law, value) in parts.items()},
         structures=structures, block=block, tests=residual_tests(residuals, asked),
+        block_tests=block_tests,
         coverage=tuple(
             coverage_rows(
                 coverage_sums(
@@ -190,8 +180,41 @@ def residual_section(
                 )
             )
         ),
-        totals=_totals(cases, rng, draws, level), notes=(*notes, *more),
+        totals=total_rows(cases, **drawn), notes=(*notes, *more),
     )  # fmt: skip
+
+
+def _best(
+    others: Mapping[str, Mapping[str, FloatArray]],
+    differences: Mapping[str, tuple[PairedDifference, ...]],
+) -> str | None:
+    """The reference that is hardest to beat by the last score compared: chosen with hindsight."""
+    for score in reversed(COMPARED):
+        means = {row.second: row.second_mean for row in differences.get(score, ())}
+        if means:
+            return min(means, key=lambda name: means[name])
+    return None
+
+
+def _block_tests(
+    cases: ForecastCases, residuals: HurdleResiduals, asked: Mapping[str, Labels], block: BlockSize
+) -> tuple[tuple[ResidualTest, ...], list[str]]:
+    """The questions with the scatter of blocks: neighbours that share errors do not count twice."""
+    number = block_of_cells(cases.x_m, cases.y_m, block_m=block.side_m)
+    n_blocks = np.unique(number).size
+    if n_blocks < FEWEST_BLOCKS:
+        return (), [
+            f"questions to residuals take cells as independent: {n_blocks} blocks of "
+            f"{block.side_m / 1000.0:g} km are too few to do better"
+        ]
+    finer = block_of_cells(cases.x_m, cases.y_m, block_m=0.5 * block.side_m)
+    try:
+        found = residual_tests(
+            residuals, asked, covariance="blocks", block=number, finer_block=finer
+        )
+    except UndefinedScoreError as reason:
+        return (), [f"questions to residuals take cells as independent ({reason})"]
+    return found, []
 
 
 def _asked(cases: ForecastCases, expected: FloatArray) -> dict[str, Labels]:
@@ -206,41 +229,18 @@ def _asked(cases: ForecastCases, expected: FloatArray) -> dict[str, Labels]:
     return asked
 
 
-def _structures(
-    cases: ForecastCases, residual: FloatArray, lags: int
-) -> tuple[tuple[EpochStructure, ...], list[str]]:
-    classes = lag_classes(lags)
-    found: list[tuple[Any, Structure, float]] = []
-    notes: list[str] = []
-    for epoch in cases.epochs:
-        values, inside = cases.lattice(residual, epoch)
-        try:
-            one = spatial_structure(values, inside, classes=classes)[0]
-        except UndefinedScoreError as reason:
-            notes.append(f"{epoch}: no spatial structure ({reason})")
-            continue
-        found.append((epoch, one, normal_tail(one.moran.z)))
-    if not found:
-        return (), notes
-    q = adjusted_p_values([p for _, _, p in found])
-    return tuple(
-        EpochStructure(
-            epoch=epoch, structure=one, p_value=p, q_value=float(adjusted),
-            range_m=one.correlogram.range() * cases.cell_m,
-        )
-        for (epoch, one, p), adjusted in zip(found, q, strict=True)
-    ), notes  # fmt: skip
-
-
 def _against_references(
-    cases: ForecastCases, terms: Mapping[str, FloatArray], level: float, rng: np.random.Generator
+    cases: ForecastCases,
+    terms: Mapping[str, FloatArray],
+    others: Mapping[str, Mapping[str, FloatArray]],
+    level: float,
+    rng: np.random.Generator,
 ) -> tuple[
     dict[str, tuple[PairedDifference, ...]], dict[tuple[str, str], PredictiveAbility], list[str]
 ]:
     differences: dict[str, tuple[PairedDifference, ...]] = {}
     ability: dict[tuple[str, str], PredictiveAbility] = {}
     notes: list[str] = []
-    others = {name: law_terms(law, cases.value).terms for name, law in cases.references.items()}
     for score in COMPARED:
         rows: list[PairedDifference] = []
         for name, theirs in others.items():
@@ -272,46 +272,3 @@ def _fields(
         np.stack([a[0] for a, _ in planes]), np.stack([b for _, b in planes]),
         np.stack([a[1] for a, _ in planes]),
     )  # fmt: skip
-
-
-def _reliability(
-    cases: ForecastCases, rng: np.random.Generator, draws: int, level: float
-) -> dict[Any, ReliabilityEnvelope]:
-    outcome = cases.value > 0.0
-    return {
-        epoch: reliability_envelope(
-            cases.law.probability[cases.epoch == epoch], outcome[cases.epoch == epoch], rng=rng,
-            draws=draws, level=level,
-        )
-        for epoch in cases.epochs
-    }  # fmt: skip
-
-
-def _totals(
-    cases: ForecastCases, rng: np.random.Generator, draws: int, level: float
-) -> tuple[TotalRow, ...]:
-    # Sums are cheap: as many as tell a p-value below 0.05 / 10 apart.
-    draws = max(draws, LEAST_TOTALS)
-    drawn = [cases.law.sample(rng) for _ in range(draws)]
-    tail = 0.5 * (1.0 - level)
-    mean = {"total": cases.law.mean(), "count": cases.law.probability}
-    rows = []
-    for epoch in cases.epochs:
-        here = cases.epoch == epoch
-        for what in ("total", "count"):
-            sums = np.array([_amount(d[here], what) for d in drawn])
-            seen = _amount(cases.value[here], what)
-            low, high = np.quantile(sums, [tail, 1.0 - tail])
-            least = min(np.count_nonzero(sums >= seen), np.count_nonzero(sums <= seen))
-            rows.append(
-                TotalRow(
-                    epoch=epoch, what=what, observed=seen,
-                    expected=float(mean[what][here].sum()), low=float(low), high=float(high),
-                    p_value=min(1.0, 2.0 * (least + 1.0) / (draws + 1.0)),
-                )
-            )  # fmt: skip
-    return tuple(rows)
-
-
-def _amount(values: FloatArray, what: str) -> float:
-    return float(values.sum()) if what == "total" else float(np.count_nonzero(values > 0.0))

@@ -13,8 +13,8 @@ from stats.command.frame import Session
 from stats.command.log import Log
 from stats.command.predictions_read import cases_of, open_held_out
 from stats.command.progress import SilentReporter
-from stats.command.residuals_page import plain_words
 from stats.command.residuals_run import ResidualsSettings, run_residuals
+from stats.command.residuals_words import plain_words
 from tests.hazard.evaluate.planted import law_fields, model, planted_run, world
 
 

@@ -51,3 +51,13 @@ def test_probability_outside_0_and_1_or_of_another_shape_is_refused():
         Hurdle(np.zeros(3), TruncatedLognormal(np.zeros(2), np.ones(2)))
     with pytest.raises(ValueError, match="not finite"):
         hurdle_lognormal([np.nan], [0.0], [1.0])
+
+
+def test_a_sample_is_the_quantile_of_the_same_uniform_numbers():
+    rng = np.random.default_rng(8)
+    p = np.concatenate([[0.0, 1.0], rng.random(200)])
+    law = hurdle_lognormal(p, rng.normal(size=202), rng.uniform(0.3, 2.0, 202))
+    drawn = law.sample(np.random.default_rng(9))
+    assert np.array_equal(drawn, law.quantile(np.random.default_rng(9).random(202)))
+    assert drawn[0] == 0.0
+    assert drawn[1] > 0.0
