@@ -18,6 +18,7 @@ from detection.mapping.strips import MapJob, Part, compute_rows, in_order
 from hazard.errors import UserError
 
 LOCAL = "local"
+ANSWER_WITHIN_S = 20.0
 
 
 def row_on_worker(job: MapJob, row: int, threads: int) -> tuple[int, int, Any, Any]:
@@ -44,7 +45,7 @@ def connect(scheduler: str, workers: int) -> Iterator[Any]:
     made: Any = distributed
     if scheduler != LOCAL:
         try:
-            client = made.Client(scheduler, timeout="20s", set_as_default=False)
+            client = made.Client(scheduler, timeout=ANSWER_WITHIN_S, set_as_default=False)
         except (OSError, ValueError, TimeoutError) as error:
             raise UserError(
                 f"scheduler {scheduler!r}: found nothing that answers ({error}); expected the "
@@ -104,7 +105,7 @@ def rows_by_dask(
                 f"scheduler {scheduler!r}: found a scene or forward function that cannot be sent "
                 f"to workers ({error}); expected one that pickles"
             ) from error
-        running = max(1, len(client.scheduler_info()["workers"]))
+        running = max(1, len(client.nthreads()))
 
         def submit(row: int) -> Any:
             return client.submit(row_on_worker, sent, row, threads, pure=False)
