@@ -129,6 +129,7 @@ def fit_network(
     resume: bool = False,
     save_every_s: float = 60.0,
     steps_per_call: int | None = None,
+    look_every: int = 8,
     parallel: DataParallel | None = None,
     cache: ProgramCache | None = None,
     progress: ProgressCallback | None = None,
@@ -157,6 +158,7 @@ def fit_network(
         resume: go on from the newest of them; the weights are those of an uninterrupted run.
         save_every_s: seconds between checkpoints.
         steps_per_call: see `TrainingSettings`.
+        look_every: likewise.
         parallel: devices that share each batch.
         cache: programs of earlier trainings of equal shapes.
         progress: called at every look at the losses.
@@ -201,7 +203,7 @@ def fit_network(
             patch_source(validation) if watched and validation is not None else None,
             settings=TrainingSettings(
                 members=members, seed=seed, save_every_s=save_every_s,
-                steps_per_call=steps_per_call,
+                steps_per_call=steps_per_call, look_every=look_every,
             ),
             table=DETECTION_TERMS, initial=_start(initial, members), checkpoints=folder,
             resume=resume, record={"preparation": rule.to_json(), "settings": dict(settings)},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,6 +21,8 @@ from detection.patches.splits import (
     split_by_epoch,
     split_by_region,
 )
+from detection.scenes.catalogue import read_catalogue
+from detection.scenes.read import read_scene
 from detection.scenes.scene import Scene
 from hazard.errors import DataError
 from hazard.geo.grid import Grid
@@ -66,14 +68,37 @@ def embedded_settings(config: StudyConfig) -> EmbeddedSettings:
         raise DataError("embedded", found=str(error), expected="other settings") from None
 
 
-def study_scenes(config: StudyConfig, progress: Progress | None = None) -> tuple[Scene, ...]:
-    """The scenes of a study: read from its data, or rendered where none are named.
+def study_scenes(config: StudyConfig, progress: Progress | None = None) -> Iterator[Scene]:
+    """The scenes of a study one after the other: read from its data, or rendered.
+
+    Args:
+        config: the study.
+        progress: called with 1 after every scene.
 
     Raises:
         DataError: files that cannot be used, or no scene of the regions and epochs asked for.
     """
-    scenes = render_scenes(embedded_settings(config), progress=progress)
-    return _wanted(config, scenes)
+    if config.data is None:
+        scenes = render_scenes(embedded_settings(config), progress=progress)
+        wanted = _wanted(config, [(scene.region, scene.epoch) for scene in scenes])
+        yield from (scene for scene, keep in zip(scenes, wanted, strict=True) if keep)
+        return
+    entries = read_catalogue(config.data).entries
+    wanted = _wanted(config, [(entry.region, entry.epoch) for entry in entries])
+    for entry, keep in zip(entries, wanted, strict=True):
+        if keep:
+            yield read_scene(entry, bands=config.source.bands)
+            if progress is not None:
+                progress(1)
+
+
+def count_scenes(config: StudyConfig) -> int:
+    """Scenes that will be rendered or read, for progress."""
+    if config.data is None:
+        section = config.embedded
+        return len(section.regions) * section.sites * section.epochs
+    entries = read_catalogue(config.data).entries
+    return sum(_wanted(config, [(entry.region, entry.epoch) for entry in entries]))
 
 
 def study_patches(
@@ -86,16 +111,20 @@ def study_patches(
 
     Args:
         config: the study.
-        scenes: where they are there already.
+        scenes: where they are there already; else they are read or rendered one by one.
         progress: called with 1 after every scene.
 
     Raises:
         DataError: data that cannot be used, or a part of the split without patches.
     """
-    found = study_scenes(config, progress) if scenes is None else tuple(scenes)
-    patches = cut_scenes(config, found)
-    grids = {scene.name: scene.grid for scene in found}
-    return split_patches(config, patches, grids)
+    grids: dict[str, Grid] = {}
+
+    def noted() -> Iterator[Scene]:
+        for scene in study_scenes(config, progress) if scenes is None else scenes:
+            grids[scene.name] = scene.grid
+            yield scene
+
+    return split_patches(config, cut_scenes(config, noted()), grids)
 
 
 def cut_scenes(config: StudyConfig, scenes: Iterable[Scene]) -> PatchSet:
@@ -209,17 +238,16 @@ def _pixels(length_m: float, patches: PatchSet) -> int:
     return max(0, round(length_m / patches.pixel_m))
 
 
-def _wanted(config: StudyConfig, scenes: Iterable[Scene]) -> tuple[Scene, ...]:
+def _wanted(config: StudyConfig, places: Sequence[tuple[str, str]]) -> list[bool]:
+    """Which scenes are of the regions and epochs asked for."""
     regions, epochs = config.source.regions, config.source.epochs
-    found = tuple(scenes)
-    chosen = tuple(
-        scene for scene in found
-        if (regions is None or scene.region in regions)
-        and (epochs is None or scene.epoch in epochs)
-    )  # fmt: skip
-    if not chosen:
-        there = ", ".join(sorted({f"{s.region}/{s.epoch}" for s in found})) or "no scene"
+    found = [
+        (regions is None or region in regions) and (epochs is None or epoch in epochs)
+        for region, epoch in places
+    ]
+    if not any(found):
+        there = ", ".join(sorted({f"{region}/{epoch}" for region, epoch in places})) or "no scene"
         raise DataError(
             "source", found=f"no scene of regions {regions} and epochs {epochs}", expected=there
         )
-    return chosen
+    return found
