@@ -10,15 +10,19 @@ alike, as the papers on ADSMS U-Net and HR-GLDD do.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NoReturn
 
 import numpy as np
 from jaxtyping import Bool
 
 from detection.patches.patch_set import PatchOrigin, PatchSet
+from detection.scenes.catalogue import SceneEntry
+from detection.scenes.rasterise import read_mapped_ground
+from detection.scenes.read import read_scene, scene_grid
 from detection.scenes.scene import Scene
 from hazard.errors import DataError
+from hazard.geo.grid import Block
 
 PIXEL_TOLERANCE = 0.05
 
@@ -88,11 +92,7 @@ def cut_patches(
         raise ValueError(f"minimum_counted {minimum_counted}; use a share from 0 to 1")
     rows, cols = scene.grid.shape
     if min(rows, cols) < size_px:
-        raise DataError(
-            f"scene {scene.name!r}",
-            found=f"{rows} x {cols} pixels",
-            expected=f"at least one patch of {size_px} x {size_px}",
-        )
+        _refuse_small(scene.name, scene.grid.shape, size_px)
     counted = scene.counted
     landslide = scene.truth & counted
     kept = [
@@ -140,6 +140,64 @@ def cut_patches(
         ),
         synthetic=scene.synthetic,
         **arrays,
+    )
+
+
+def cut_entry(
+    entry: SceneEntry,
+    size_px: int,
+    stride_px: int,
+    *,
+    bands: Sequence[str] | None = None,
+    keep_empty: bool = True,
+    minimum_counted: float = 0.0,
+    cover_edge: bool = True,
+    progress: Callable[[int], None] | None = None,
+) -> PatchSet:
+    """Patches of a scene that is read one row of patches at a time.
+
+    Equal to `cut_patches(read_scene(entry), ...)`, but the memory beside the patches is that of a
+    strip of the scene.
+
+    Args:
+        entry: of a catalogue.
+        size_px: side of a patch [px].
+        stride_px: step between patches [px].
+        bands: bands to read, in this order.
+        keep_empty: as for `cut_patches`.
+        minimum_counted: as for `cut_patches`.
+        cover_edge: as for `cut_patches`.
+        progress: called with 1 after every strip; there are as many as rows of patches.
+
+    Raises:
+        DataError: as `read_scene` and `cut_patches`.
+    """
+    grid = scene_grid(entry)
+    rows, cols = grid.shape
+    starts = corners(rows, size_px, stride_px, cover_edge=cover_edge)
+    if not starts or cols < size_px:
+        _refuse_small(entry.name, grid.shape, size_px)
+    mapped = read_mapped_ground(entry, grid)
+    strips = []
+    for row in starts:
+        window = Block(row0=row, row1=row + size_px, col0=0, col1=cols)
+        strip = read_scene(entry, window=window, bands=bands, mapped=mapped)
+        strips.append(
+            cut_patches(
+                strip, size_px, stride_px, keep_empty=keep_empty, minimum_counted=minimum_counted,
+                cover_edge=cover_edge, first=(row, 0),
+            )
+        )  # fmt: skip
+        if progress is not None:
+            progress(1)
+    return join_sets(strips)
+
+
+def _refuse_small(name: str, shape: tuple[int, int], size_px: int) -> NoReturn:
+    raise DataError(
+        f"scene {name!r}",
+        found=f"{shape[0]} x {shape[1]} pixels",
+        expected=f"at least one patch of {size_px} x {size_px}",
     )
 
 
