@@ -64,7 +64,8 @@ def network_settings(
     keys = {"image": "bands", "pre": "pre_bands", "topography": "topography_bands"}
     config = model_entry(name).config
     given = preparation.inputs
-    chosen = dict(settings)
+    # JSON and YAML know lists alone; settings compare equal however they came.
+    chosen = {k: tuple(v) if isinstance(v, list) else v for k, v in settings.items()}
     for key in keys.values():
         if key in chosen:
             raise ValueError(f"model {name}: {key} follows from the preparation; leave it out")

@@ -4,6 +4,14 @@ import numpy as np
 
 from detection.patches.patch_set import PatchOrigin, PatchSet
 
+SMALL = {
+    "widths": [8, 16],
+    "blocks": [1, 1],
+    "kernel_sizes": [3, 3],
+    "decoder_width": 8,
+    "detail_width": 4,
+}
+
 
 def made_patches(
     number=8,

@@ -1,0 +1,1 @@
+"""``python -m detection.fit``: from scenes to trained models, scores and a report."""
