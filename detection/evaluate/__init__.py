@@ -1,0 +1,1 @@
+"""Evaluation of maps of probability: pooled scores with intervals, tables, figures, page parts."""
