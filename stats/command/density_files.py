@@ -16,6 +16,7 @@ from stats.command.density_page import page_parts
 from stats.command.frame import Session
 from stats.command.map_panels import MapPanel, draw_map_pages
 from stats.command.pages import write_page
+from stats.command.plots_structure import StructureKind, StructurePanel, draw_structure_pages
 from stats.command.whole_folder import (
     FIGURES,
     build_page,
@@ -24,11 +25,12 @@ from stats.command.whole_folder import (
     write_rows,
 )
 from stats.density.window import Window
+from stats.spatial.envelope import Envelope
 
 if TYPE_CHECKING:
     from stats.command.density_run import Change, DensityRun, EpochDensity
 
-LAYOUT, LAYOUT_VERSION = "stats-density", 1
+LAYOUT, LAYOUT_VERSION = "stats-density", 2
 RECORD, PAGE = "density.json", "density.md"
 
 
@@ -62,6 +64,8 @@ def write_files(run: DensityRun, folder: Path, talk: Session) -> None:
     (folder / FIGURES).mkdir()
     write_rows(folder / "densities.csv", [_shown(run, e) for e in run.epochs])
     write_rows(folder / "changes.csv", [change_row(c) for c in run.changes])
+    write_rows(folder / "pairs.csv", [row for e in run.epochs for row in pair_rows(e)])
+    write_rows(folder / "differences.csv", [asdict(d) for d in run.differences])
     with talk.reporter.task("maps and page", 4) as advance:
         names = [e.points.name for e in run.epochs]
         _tif(folder / "density.tif", run, [e.density.per_km2 for e in run.epochs], names, "km-2")
@@ -111,6 +115,48 @@ def change_row(change: Change) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def pair_rows(epoch: EpochDensity) -> list[dict[str, Any]]:
+    """Lines of pairs.csv: K, L, g and their envelopes at every distance."""
+    pairs = epoch.pairs
+    if pairs is None:
+        return []
+    found, spread, g = pairs.found, pairs.spread, pairs.correlation
+    return [
+        {
+            "epoch": epoch.points.name, "n": pairs.n, "of": pairs.thinned_from,
+            "kernel_m": pairs.kernel_m, "distance_m": float(found.distance_m[i]),
+            "k_m2": float(found.k_m2[i]), "l_minus_r_m": float(spread.observed[i]),
+            "l_low_m": float(spread.band_low[i]), "l_high_m": float(spread.band_high[i]),
+            "g": float(g.observed[i]), "g_low": float(g.band_low[i]),
+            "g_high": float(g.band_high[i]), "l_p_value": spread.p_value, "g_p_value": g.p_value,
+        }
+        for i in range(found.distance_m.size)
+    ]  # fmt: skip
+
+
+def _pair_panels(run: DensityRun) -> list[StructurePanel]:
+    panels = []
+    for epoch in run.epochs:
+        pairs = epoch.pairs
+        if pairs is None:
+            continue
+        curves: tuple[tuple[StructureKind, Envelope, float], ...] = (
+            ("L", pairs.spread, 0.0), ("g", pairs.correlation, 1.0),
+        )  # fmt: skip
+        panels += [
+            StructurePanel(
+                title=f"{epoch.points.name}: {'L function' if kind == 'L' else 'pair correlation'}",
+                kind=kind, distance_km=pairs.found.distance_m / 1000.0, value=e.observed,
+                flat=flat, low=e.low, high=e.high, high_all=e.band_high,
+                # Neither g nor K can be below 0, whatever a band of equal width would say.
+                low_all=np.maximum(e.band_low, 0.0 if kind == "g" else -pairs.found.distance_m),
+                note=f"n = {pairs.n:,}, p of the whole curve {e.p_value:.2g}",
+            )
+            for kind, e, flat in curves
+        ]  # fmt: skip
+    return panels
+
+
 def _tif(
     path: Path, run: DensityRun, maps: Sequence[FloatArray], names: Sequence[str], unit: str
 ) -> None:
@@ -141,7 +187,13 @@ def _draw(run: DensityRun, folder: Path) -> dict[str, Path]:
 
     def page(name: str, panels: list[MapPanel], title: str) -> None:
         for number, path in enumerate(
-            draw_map_pages(panels, folder / f"{name}.png", title=title, synthetic=run.synthetic)
+            draw_map_pages(
+                panels,
+                folder / f"{name}.png",
+                title=title,
+                synthetic=run.synthetic,
+                dpi=run.settings.dpi,
+            )
         ):
             drawn[name if number == 0 else f"{name} {number + 1}"] = path
 
@@ -181,6 +233,15 @@ def _draw(run: DensityRun, folder: Path) -> dict[str, Path]:
             ],
             "Change of rate where it is discovered, false discovery rate 5 %",
         )  # fmt: skip
+    panels = _pair_panels(run)
+    if panels:
+        pages = draw_structure_pages(
+            panels, folder / "pairs.png", title="Are landslides closer than their intensity says?",
+            synthetic=run.synthetic, subject="landslides", chance="Poisson of that intensity",
+            dpi=run.settings.dpi,
+        )  # fmt: skip
+        for number, path in enumerate(pages):
+            drawn["pairs" if number == 0 else f"pairs {number + 1}"] = path
     return drawn
 
 

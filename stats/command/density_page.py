@@ -23,6 +23,11 @@ _CAPTIONS = {
         "as many would give: binomial law of the number in a neighbourhood, false discovery rate "
         "5 %."
     ),
+    "pairs": (
+        "L(r) - r and the pair correlation of landslides, against Poisson processes whose "
+        "intensity is a wide kernel estimate of the same landslides. Above the envelope landslides "
+        "lie closer together than the broad pattern of the study explains."
+    ),
     "change": (
         "Change of the rate between neighbouring epochs, log2 of the ratio, where it is discovered "
         "at a false discovery rate of 5 %; rates that began or ended stand at the ends."
@@ -56,7 +61,7 @@ def page_parts(run: DensityRun, figures: Mapping[str, str]) -> list[str]:
         figures: paths of the figures relative to the page, by name.
     """
     level = f"{100 * run.settings.level:g} %"
-    parts = [heading("Landslide densities")]
+    parts = [heading(run.settings.title)]
     if run.synthetic:
         parts.append(note("SYNTHETIC: nothing on this page was observed.", kind="warning"))
     parts.append(
@@ -71,8 +76,12 @@ def page_parts(run: DensityRun, figures: Mapping[str, str]) -> list[str]:
         parts.append(note(f"Outside the window and left out: {', '.join(outside)}."))
     chosen = sorted({e.bandwidth_from for e in run.epochs})
     parts.append(f"Bandwidths: {escape('; '.join(chosen))}.\n")
+    if run.differences:
+        parts += _differences(run)
     for name, path in figures.items():
-        parts.append(figure(path, _CAPTIONS[name.split(" ")[0]]))
+        if not name.startswith(("pairs", "change")):
+            parts.append(figure(path, _CAPTIONS[name.split(" ")[0]]))
+    parts += _pairs(run, figures)
     if run.changes:
         parts.append(heading("Change from epoch to epoch", 2))
         unit = "per year" if run.changes[0].per_year else "per epoch, lengths being unknown"
@@ -86,7 +95,67 @@ def page_parts(run: DensityRun, figures: Mapping[str, str]) -> list[str]:
                 [_change_row(change) for change in run.changes],
             )
         )
+        parts += [figure(p, _CAPTIONS["change"]) for n, p in figures.items()
+                  if n.startswith("change")]  # fmt: skip
     return parts
+
+
+def _differences(run: DensityRun) -> list[str]:
+    """Predicted minus reference, as the multi-temporal papers table it."""
+    rows = [
+        [
+            d.epoch, f"{r.n:,}", f"{r.total_m2 / 1e6:.4g}", f"{d.n:+,}", f"{d.total_m2 / 1e6:+.4g}",
+            f"{d.per_km2:+.3g}", f"{d.area_percent:+.3g}", _ratio(d.n_ratio), _ratio(d.total_ratio),
+        ]
+        for d, r in zip(run.differences, run.reference_rows, strict=True)
+    ]  # fmt: skip
+    return [
+        heading("Against the reference inventories", 2),
+        "This inventory minus the reference over the same ground. Both map the same landslides, so "
+        "the intervals above say nothing about the difference.\n",
+        table(
+            ["epoch", "n of the reference", "its total [km2]", "n", "total [km2]", "per km2",
+             "area density [%]", "ratio of n", "ratio of totals"],
+            rows,
+        ),
+    ]  # fmt: skip
+
+
+def _pairs(run: DensityRun, figures: Mapping[str, str]) -> list[str]:
+    """K function and pair correlation, where there were enough landslides."""
+    rows = []
+    for epoch in run.epochs:
+        p = epoch.pairs
+        if p is None:
+            continue
+        thinned = f" of {p.thinned_from:,}" if p.thinned_from > p.n else ""
+        rows.append(
+            [
+                epoch.points.name, f"{p.n:,}{thinned}", f"{p.kernel_m / 1000.0:.3g}",
+                f"{float(p.correlation.observed[0]):.3g}", f"{p.correlation.p_value:.2g}",
+                f"{p.spread.p_value:.2g}",
+                f"{p.reach_m / 1000.0:.2g}" if p.reach_m else "not above",
+            ]
+        )  # fmt: skip
+    if not rows:
+        return []
+    return [
+        heading("Do landslides crowd beyond their broad pattern?", 2),
+        "K and pair correlation with an inhomogeneous intensity: a kernel estimate of the same "
+        "landslides, wide enough to hold the broad pattern alone. Where the intensity is made from "
+        "the points themselves the test is cautious. Tables at all distances: pairs.csv.\n",
+        table(
+            ["epoch", "n", "kernel [km]", "g at the smallest distance", "p of g", "p of L",
+             "closer than Poisson up to [km]"],
+            rows,
+        ),
+        *(figure(path, _CAPTIONS["pairs"]) for name, path in figures.items()
+          if name.startswith("pairs")),
+    ]  # fmt: skip
+
+
+def _ratio(value: float) -> str:
+    return f"{value:.3g}" if math.isfinite(value) else "no reference"
 
 
 def _change_row(change: Change) -> list[object]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -11,13 +12,21 @@ import numpy as np
 from stats.case_arrays import FloatArray, UndefinedScoreError
 from stats.command.density_files import LAYOUT, RECORD, write_files
 from stats.command.density_input import EpochPoints, read_epochs, window_of
+from stats.command.density_pairs import PairSummary, pair_summary
 from stats.command.density_settings import DensitySettings
+from stats.command.errors import UsageError
 from stats.command.frame import Session
 from stats.command.whole_folder import HTML, check_replaceable, whole_folder
 from stats.density.change import RateChange, rate_change
 from stats.density.hot_spots import HotSpots, hot_spots
 from stats.density.kernel import KernelDensity, adaptive_density, choose_bandwidth, kernel_density
-from stats.density.tables import DAYS_PER_YEAR, DensityRow, density_table
+from stats.density.tables import (
+    DAYS_PER_YEAR,
+    DensityDifference,
+    DensityRow,
+    density_differences,
+    density_table,
+)
 from stats.density.window import Window, counts_on
 from stats.spatial.discovery import Discoveries, discoveries
 from stats.spatial.stencil import distance_band
@@ -37,6 +46,7 @@ class EpochDensity:
         bandwidth_from: how its bandwidth was found.
         spots: hot spots; None where the counts do not vary.
         outside: landslides outside the window.
+        pairs: K function and pair correlation; None with fewer than 30 landslides, or not asked.
     """
 
     points: EpochPoints
@@ -46,6 +56,7 @@ class EpochDensity:
     bandwidth_from: str
     spots: HotSpots | None
     outside: int
+    pairs: PairSummary | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -82,6 +93,8 @@ class DensityRun:
         crs: name of its coordinate system.
         epochs: in order of time.
         changes: between neighbours in time.
+        differences: this inventory minus the reference, by epoch; empty without one.
+        reference_rows: table rows of the reference.
         synthetic: some input says that nothing in it was observed.
     """
 
@@ -92,6 +105,8 @@ class DensityRun:
     epochs: tuple[EpochDensity, ...]
     changes: tuple[Change, ...]
     synthetic: bool
+    differences: tuple[DensityDifference, ...] = ()
+    reference_rows: tuple[DensityRow, ...] = ()
 
 
 def run_density(settings: DensitySettings, talk: Session) -> DensityRun:
@@ -120,13 +135,46 @@ def run_density(settings: DensitySettings, talk: Session) -> DensityRun:
                 f"{each.points.name}: {each.outside} landslides outside the window are left out"
             )
     changes = tuple(_change(a, b, window, settings) for a, b in pairwise(found))
+    reference = _reference(settings, epochs, window, crs.to_string())
     run = DensityRun(
         settings=settings, window=window, window_from=how, crs=crs.to_string(),
         epochs=tuple(found), changes=changes, synthetic=any(e.areas.synthetic for e in epochs),
+        reference_rows=reference,
+        differences=density_differences([e.row for e in found], reference) if reference else (),
     )  # fmt: skip
     with whole_folder(settings.out, record=RECORD, layout=LAYOUT, built=HTML) as folder:
         write_files(run, folder, talk)
     return run
+
+
+def _reference(
+    settings: DensitySettings, epochs: Sequence[EpochPoints], window: Window, crs: str
+) -> tuple[DensityRow, ...]:
+    """Rows of the reference inventories over the same window, or nothing."""
+    if not settings.reference:
+        return ()
+    if len(settings.reference) != len(epochs):
+        raise UsageError(
+            f"--reference: found {len(settings.reference)} inventories; expected one for each of "
+            f"{len(epochs)} epochs, in order"
+        )
+    names = tuple(e.name for e in epochs)
+    theirs, _ = read_epochs(
+        replace(settings, inventories=settings.reference, epochs=names, crs=crs), lambda _: None
+    )
+    return tuple(
+        _row(epoch, window, settings, number) for number, epoch in enumerate(theirs)
+    )  # fmt: skip
+
+
+def _row(epoch: EpochPoints, window: Window, settings: DensitySettings, number: int) -> DensityRow:
+    """The table row of the landslides inside the window."""
+    _, _, held = window.cells_of(epoch.x_m, epoch.y_m)
+    days = epoch.years * DAYS_PER_YEAR if math.isfinite(epoch.years) else DAYS_PER_YEAR
+    return density_table(
+        [epoch.area_m2[held]], epochs=[epoch.name], days=[days], study_km2=window.area_km2,
+        level=settings.level, rng=np.random.default_rng([settings.seed, number]),
+    )[0]  # fmt: skip
 
 
 def _epoch(
@@ -134,11 +182,7 @@ def _epoch(
 ) -> EpochDensity:
     counts, outside = counts_on(window, epoch.x_m, epoch.y_m)
     _, _, held = window.cells_of(epoch.x_m, epoch.y_m)
-    days = epoch.years * DAYS_PER_YEAR if math.isfinite(epoch.years) else DAYS_PER_YEAR
-    row = density_table(
-        [epoch.area_m2[held]], epochs=[epoch.name], days=[days], study_km2=window.area_km2,
-        level=settings.level, rng=np.random.default_rng([settings.seed, number]),
-    )[0]  # fmt: skip
+    row = _row(epoch, window, settings, number)
     width, source = settings.bandwidth_m, "given"
     if width is None:
         if counts.sum() >= FEWEST_FOR_BANDWIDTH:
@@ -159,9 +203,15 @@ def _epoch(
         )  # fmt: skip
     except UndefinedScoreError:
         spots = None
+    pairs = None
+    if settings.simulations:
+        pairs = pair_summary(
+            epoch.x_m[held], epoch.y_m[held], window, simulations=settings.simulations,
+            level=settings.level, rng=np.random.default_rng([settings.seed, number, 1]),
+        )  # fmt: skip
     return EpochDensity(
         points=epoch, row=row, counts=counts, density=make(counts, window, bandwidth_m=width),
-        bandwidth_from=source, spots=spots, outside=outside,
+        bandwidth_from=source, spots=spots, outside=outside, pairs=pairs,
     )  # fmt: skip
 
 

@@ -27,6 +27,11 @@ class DensitySettings:
         level: coverage of intervals.
         seed: of everything random.
         html: build the page.
+        simulations: simulated patterns behind envelopes of pairs; 0 leaves pairs out.
+        dpi: resolution of the figures [dots per inch].
+        reference: inventories of the same epochs to subtract, such as manual ones; empty for none.
+        key: of whoever asks, kept in the record; says whether a folder is still good.
+        title: of the page.
     """
 
     inventories: tuple[str, ...]
@@ -42,6 +47,11 @@ class DensitySettings:
     level: float = 0.95
     seed: int = 0
     html: bool = True
+    simulations: int = 99
+    dpi: int = 130
+    reference: tuple[str, ...] = ()
+    key: str = ""
+    title: str = "Landslide densities"
 
 
 def numbers_of(option: str, text: str | None) -> tuple[float, ...]:
@@ -87,6 +97,12 @@ def check_settings(settings: DensitySettings) -> DensitySettings:
         )
     if not 0.0 < settings.level < 1.0:
         raise UsageError(f"--level: found {settings.level}; expected a number between 0 and 1")
+    fewest = math.ceil(1.0 / (1.0 - settings.level) - 1e-9) - 1
+    if settings.simulations and settings.simulations < fewest:
+        raise UsageError(
+            f"--simulations: found {settings.simulations}; expected 0, or {fewest} and more for a "
+            f"level of {settings.level:g}"
+        )
     if any(not (math.isfinite(y) and y > 0.0) for y in settings.years):
         raise UsageError(f"--years: found {settings.years}; expected lengths above 0")
     return settings

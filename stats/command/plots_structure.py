@@ -1,4 +1,4 @@
-"""Correlograms and variograms of residuals by distance: arrays in, PNG pages out."""
+"""Curves by distance, of residuals or of points, beside chance: arrays in, PNG pages out."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from stats.command.plots_page import (
 )
 
 FloatArray = np.ndarray[Any, np.dtype[np.floating[Any]]]
-StructureKind = Literal["correlogram", "variogram"]
+StructureKind = Literal["correlogram", "variogram", "L", "g"]
 
 _SUBJECT = SeriesStyle(colour=COLOURS[0], line="-", marker="o", width=1.6)
 _WHOLE, _POINT = "#dfe8ef", "#a9c4d8"
@@ -27,6 +27,8 @@ _NONE = {"color": "#707070", "linewidth": 0.8, "linestyle": (0, (4, 3)), "zorder
 _LABELS = {
     "correlogram": "Moran's I of the residuals [-]",
     "variogram": "semivariance of the residuals [-]",
+    "L": "L(r) - r [m]",
+    "g": "pair correlation g(r) [-]",
 }
 
 
@@ -36,10 +38,10 @@ class StructurePanel:
 
     Attributes:
         title: of the panel.
-        kind: "correlogram" or "variogram".
+        kind: "correlogram" or "variogram" of residuals, "L" (less the distance) or "g" of points.
         distance_km: (class,) mean distance of the pairs [km].
         value: (class,) the curve.
-        flat: what a field without dependence would show: 0, or the variance.
+        flat: what a field or pattern without dependence would show.
         low: (class,) envelope of each class alone; None for none.
         high: (class,) its upper end.
         low_all: (class,) envelope of the whole curve; None for none.
@@ -68,6 +70,8 @@ def draw_structure_pages(
     title: str,
     synthetic: bool = False,
     notes: Sequence[str] = (),
+    subject: str = "residuals",
+    chance: str = "dealt at random",
     columns: int = 2,
     rows: int = 3,
     dpi: int = 130,
@@ -80,6 +84,8 @@ def draw_structure_pages(
         title: of the pages.
         synthetic: stamp every page.
         notes: lines under the plots.
+        subject: what the curve is of, for the legend.
+        chance: what the envelopes are of.
         columns: panels side by side.
         rows: rows of panels on a page.
         dpi: resolution [dots per inch].
@@ -90,11 +96,11 @@ def draw_structure_pages(
     Raises:
         ValueError: no panels.
     """
-    legend = {"residuals": line_handle(_SUBJECT, marker=True)}
+    legend = {subject: line_handle(_SUBJECT, marker=True)}
     if any(p.low is not None for p in panels):
-        legend["dealt at random, each distance"] = patch_handle(_POINT)
+        legend[f"{chance}, each distance"] = patch_handle(_POINT)
     if any(p.low_all is not None for p in panels):
-        legend["dealt at random, whole curve"] = patch_handle(_WHOLE)
+        legend[f"{chance}, whole curve"] = patch_handle(_WHOLE)
     reach = {kind: _reach([p for p in panels if p.kind == kind]) for kind in _LABELS}
     written = []
     for file, heading, part in pages_of(panels, path, per_page=columns * rows, title=title):
@@ -129,7 +135,7 @@ def _draw(ax: Any, panel: StructurePanel) -> None:
     ax.set_xlim(0.0, float(np.nanmax(x)) * 1.03)
     ax.set_title(panel.title, fontsize=9)
     if panel.note:
-        at_top = panel.kind == "correlogram"
+        at_top = panel.kind != "variogram"
         ax.text(
             0.98, 0.97 if at_top else 0.04, panel.note, transform=ax.transAxes, fontsize=6.5,
             ha="right", va="top" if at_top else "bottom", zorder=20,

@@ -20,8 +20,9 @@ HELP = (
     "Number, area and density of landslides per epoch, where they crowd, and what changed. An "
     "INVENTORY (vector file of polygons, FILE.zip:MEMBER, or a zip of several) holds what failed "
     "in one epoch; give them in order of time. The folder --out gets densities.csv, changes.csv, "
-    "density.tif, hot_spots.tif and change.tif (one band per epoch), figures, density.md, its HTML "
-    "and density.json; it is written whole or not at all."
+    "pairs.csv (K function and pair correlation), differences.csv (with --reference), density.tif, "
+    "hot_spots.tif and change.tif (one band per epoch), figures, density.md, its HTML and "
+    "density.json; it is written whole or not at all."
 )
 
 app = command_app(HELP)
@@ -70,6 +71,20 @@ def main(
     ] = None,
     level: Annotated[float, typer.Option("--level", help="Coverage of intervals.")] = 0.95,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of everything random.")] = 0,
+    reference: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--reference",
+            metavar="INVENTORY",
+            help="Manual inventory of an epoch, one per epoch in order: predicted minus manual.",
+        ),
+    ] = None,
+    simulations: Annotated[
+        int,
+        typer.Option(
+            "--simulations", min=0, help="Poisson patterns behind K and g; 0 leaves them out."
+        ),
+    ] = 99,
     html: Annotated[bool, typer.Option("--html/--no-html", help="Build the page.")] = True,
     debug: DebugOption = False,
     quiet: QuietOption = False,
@@ -97,6 +112,8 @@ def main(
                 level=level,
                 seed=seed,
                 html=html,
+                simulations=simulations,
+                reference=tuple(reference or ()),
             )
         )
         from stats.command.density_run import print_summary, run_density

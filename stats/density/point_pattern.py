@@ -27,7 +27,7 @@ Fields, Wiley; J. Ohser (1983), Mathematische Operationsforschung und Statistik 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -181,33 +181,72 @@ def poisson_envelope(
     Returns:
         Envelope of L(r) - r [m], or of g(r).
     """
+    found = pair_envelopes(
+        x_m, y_m, window, distance_m=distance_m, rng=rng, intensity_per_km2=intensity_per_km2,
+        simulations=simulations, level=level,
+    )  # fmt: skip
+    return found[statistic]
+
+
+def pair_envelopes(
+    x_m: ArrayLike,
+    y_m: ArrayLike,
+    window: Window,
+    *,
+    distance_m: ArrayLike,
+    rng: np.random.Generator,
+    intensity_per_km2: ArrayLike | None = None,
+    bandwidth_m: float | None = None,
+    simulations: int = 99,
+    level: float = 0.95,
+) -> dict[Statistic, Envelope]:
+    """Both statistics beside those of the same simulated patterns; as `poisson_envelope`.
+
+    Args:
+        x_m: as for `pair_statistics`.
+        y_m: likewise.
+        window: likewise.
+        distance_m: likewise.
+        rng: of the simulations.
+        intensity_per_km2: likewise.
+        bandwidth_m: likewise.
+        simulations: number of simulated patterns.
+        level: coverage of the simultaneous envelopes.
+
+    Returns:
+        Envelopes of L(r) - r [m] and of g(r), by name.
+    """
     observed = pair_statistics(
-        x_m, y_m, window, distance_m=distance_m, intensity_per_km2=intensity_per_km2
-    )
+        x_m, y_m, window, distance_m=distance_m, intensity_per_km2=intensity_per_km2,
+        bandwidth_m=bandwidth_m,
+    )  # fmt: skip
     share = np.where(window.inside, 1.0, 0.0)
     if intensity_per_km2 is not None:
         share = np.where(window.inside, np.nan_to_num(np.asarray(intensity_per_km2)), 0.0)
     chance = share.reshape(-1) / share.sum()
     west, north = window.centres()
-
-    def curve(found: PairStatistics) -> FloatArray:
-        return found.l_m - found.distance_m if statistic == "L" else found.g
-
     draws = []
     for _ in range(simulations):
         cell = rng.choice(chance.size, size=observed.n, p=chance)
         row, column = np.divmod(cell, share.shape[1])
         shift = rng.uniform(-0.5, 0.5, (2, observed.n)) * window.cell_m * (1.0 - 1e-9)
         draws.append(
-            curve(
-                pair_statistics(
-                    west[column] + shift[0], north[row] + shift[1], window,
-                    distance_m=distance_m, intensity_per_km2=intensity_per_km2,
-                    bandwidth_m=observed.bandwidth_m,
-                )
+            pair_statistics(
+                west[column] + shift[0], north[row] + shift[1], window,
+                distance_m=distance_m, intensity_per_km2=intensity_per_km2,
+                bandwidth_m=observed.bandwidth_m,
             )
         )  # fmt: skip
-    return envelope_of(curve(observed), np.stack(draws), level=level)
+    return {
+        name: envelope_of(
+            _shown(observed, name), np.stack([_shown(d, name) for d in draws]), level=level
+        )
+        for name in get_args(Statistic)
+    }
+
+
+def _shown(found: PairStatistics, statistic: Statistic) -> FloatArray:
+    return found.l_m - found.distance_m if statistic == "L" else found.g
 
 
 def _overlap(window: Window, dx: FloatArray, dy: FloatArray) -> FloatArray:

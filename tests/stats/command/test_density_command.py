@@ -211,3 +211,38 @@ def test_real_inventories_of_seven_years(data_dir, tmp_path):
     assert [e.row.n for e in found.epochs] == [35, 21, 98, 28, 18, 12, 24]
     ratio = {(c.first, c.second): float(c.whole.ratio) for c in found.changes}
     assert ratio["Nepal 2014", "Nepal 2015"] == pytest.approx(98 / 21)
+
+
+def test_pairs_say_that_a_crowd_is_closer_than_its_broad_pattern_and_even_ground_is_not(run):
+    out, found = run
+    even, crowd = (e.pairs for e in found.epochs)
+    assert even is not None
+    assert crowd is not None
+    # 80 landslides within some hundred metres; the kernel of the intensity is 1 km wide.
+    assert crowd.correlation.observed[0] > even.correlation.observed[0]
+    table = rows(out / "pairs.csv")
+    assert {r["epoch"] for r in table} == {"first", "second"}
+    assert len(table) == 2 * found.epochs[0].pairs.found.distance_m.size
+    first = table[0]
+    k, r = float(first["k_m2"]), float(first["distance_m"])
+    assert float(first["l_minus_r_m"]) == pytest.approx(np.sqrt(k / np.pi) - r)
+    assert "Do landslides crowd" in (out / "density.md").read_text()
+
+
+def test_a_reference_is_subtracted_epoch_by_epoch(study, tmp_path):
+    _, first, second, window = study
+    asked = {"inventories": (second, first), "out": tmp_path / "out", "window": window,
+             "html": False, "simulations": 0}  # fmt: skip
+    found = run_density(DensitySettings(**asked, reference=(first, first)), quiet())
+    assert found.epochs[0].pairs is None
+    later, same = rows(tmp_path / "out" / "differences.csv")
+    assert int(later["n"]) == found.epochs[0].row.n - found.epochs[1].row.n
+    assert float(later["total_m2"]) == pytest.approx(1600.0 * int(later["n"]))
+    assert int(same["n"]) == 0
+    assert float(same["n_ratio"]) == 1.0
+    assert "Against the reference" in (tmp_path / "out" / "density.md").read_text()
+    assert not (tmp_path / "out" / "pairs.csv").exists()
+    with pytest.raises(UsageError, match="--reference: found 1 inventories"):
+        run_density(DensitySettings(**asked, reference=(first,)), quiet())
+    with pytest.raises(UsageError, match="--simulations: found 5"):
+        check_settings(DensitySettings(**{**asked, "simulations": 5}))
