@@ -39,6 +39,7 @@ from stats.command.run_lock import run_lock
 
 LAYOUT_VERSION = 1
 GDAL_CACHE_MB = 64
+LONGEST_STRETCH = 4
 Mapper = Forward | DetectionModel
 
 
@@ -230,11 +231,13 @@ def plan_map(
     pixel_bytes = sum(v.itemsize * v[0, 0].size for v in probe.values())
     reads_pre = any(m.preparation.use_pre for m in members if isinstance(m, DetectionModel))
     plain = any(not isinstance(m, DetectionModel) for m in members)
+    batch, stretch = _batch(tiling, settings, pixel_bytes)
     return MapJob(
         source=source,
         forward=forward,
         tiling=tiling,
-        batch=_batch(tiling, settings, pixel_bytes),
+        batch=batch,
+        stretch=stretch,
         need_pre=settings.need_pre and (reads_pre or plain),
     )
 
@@ -253,39 +256,49 @@ def _widest(fields: Sequence[ReceptiveField]) -> ReceptiveField:
     )
 
 
-def _batch(tiling: Tiling, settings: MapSettings, pixel_bytes: int) -> int:
-    """Tiles per batch: near the one asked for, few zeros in the last of a row, within memory."""
+def _batch(tiling: Tiling, settings: MapSettings, pixel_bytes: int) -> tuple[int, int]:
+    """Tiles per batch, near the number asked for and with few zeros in the last of a row, and
+    batches that are read together, both within the memory.
+    """
     n = len(tiling.columns)
     wanted = min(settings.batch, n)
     choices = range(max(1, wanted // 2), min(n, wanted + wanted // 2) + 1)
     batch = min(choices, key=lambda b: (-(-n // b) * b, abs(b - wanted)))
-    while batch > 1 and memory_need_mb(tiling, batch, settings.threads, pixel_bytes) > (
-        settings.memory_mb
-    ):
+
+    def need(batch: int, stretch: int) -> float:
+        return memory_need_mb(tiling, batch, stretch, settings.threads, pixel_bytes)
+
+    while batch > 1 and need(batch, 1) > settings.memory_mb:
         batch -= 1
-    need = memory_need_mb(tiling, batch, settings.threads, pixel_bytes)
-    if need > settings.memory_mb:
+    if need(batch, 1) > settings.memory_mb:
         raise ConfigError(
             "mapping",
             [
-                f"memory_mb: found {settings.memory_mb}; expected at least {need:.0f} for tiles of "
-                f"{tiling.rows.size_px} x {tiling.columns.size_px} px in {settings.threads} "
-                "thread(s) (fewer threads or smaller tiles need less)"
+                f"memory_mb: found {settings.memory_mb}; expected at least {need(1, 1):.0f} for "
+                f"tiles of {tiling.rows.size_px} x {tiling.columns.size_px} px in "
+                f"{settings.threads} thread(s) (fewer threads or smaller tiles need less)"
             ],
         )
-    return batch
+    stretch = min(LONGEST_STRETCH, -(-n // batch))
+    while stretch > 1 and need(batch, stretch) > settings.memory_mb:
+        stretch -= 1
+    return batch, stretch
 
 
-def memory_need_mb(tiling: Tiling, batch: int, threads: int, pixel_bytes: int) -> float:
+def memory_need_mb(
+    tiling: Tiling, batch: int, stretch: int, threads: int, pixel_bytes: int
+) -> float:
     """What reading, adding and writing hold at once [MB].
 
-    Every thread holds a window twice (as read and as batch) and some maps of it; two strips are
-    being added to and written. The network's own memory is not in it.
+    Two stretches are kept and one more copy is made while reading; every thread holds a batch and
+    some maps of it; two strips are being added to and written. The network's own memory is not in
+    it.
     """
-    tile = tiling.rows.size_px * tiling.columns.size_px
-    chunk = batch * tile * (3 * pixel_bytes + 16)
-    strip = tiling.rows.size_px * tiling.columns.length_px * (3 * 5 + 12)
-    return (threads * chunk + strip) / 1e6 + GDAL_CACHE_MB
+    chunk = batch * tiling.rows.size_px * tiling.columns.size_px
+    strip = tiling.rows.size_px * tiling.columns.length_px
+    held = 3 * stretch * chunk * pixel_bytes
+    held += threads * chunk * (pixel_bytes + 16) + strip * (3 * 5 + 12)
+    return held / 1e6 + GDAL_CACHE_MB
 
 
 def _rows(

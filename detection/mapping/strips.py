@@ -7,6 +7,7 @@ the order of the tiles, so threads, machines and resumed runs give the same bits
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +24,9 @@ from detection.mapping.tiles import Tiling
 from hazard.geo.grid import Block
 
 Item = TypeVar("Item")
+
+# GDAL's bindings set the filter of warnings, which is one for all threads, while they warp.
+_READING = threading.Lock()
 
 
 class Waiting(Protocol):
@@ -84,6 +88,8 @@ class MapJob:
         forward: raw batch -> probability.
         tiling: where tiles lie.
         batch: tiles that pass the network at once; the last batch of a row is padded to it.
+        stretch: chunks that are read together; a file is decoded in blocks, and a block that two
+            windows share is decoded twice.
         need_pre: a pixel not seen on the earlier date has no probability.
     """
 
@@ -91,6 +97,7 @@ class MapJob:
     forward: Forward
     tiling: Tiling
     batch: int
+    stretch: int = 1
     need_pre: bool = True
 
     def chunks(self, row: int) -> list[Chunk]:
@@ -98,18 +105,20 @@ class MapJob:
         n = len(self.tiling.columns)
         return [Chunk(row, k, min(k + self.batch, n)) for k in range(0, n, self.batch)]
 
-    def compute(self, chunk: Chunk) -> Part:
+    def place(self, row: int, first: int, last: int) -> Block:
+        """Pixels under neighbouring tiles of a row; they may reach over the edge of the scene."""
+        rows, columns = self.tiling.rows, self.tiling.columns
+        return Block(
+            row0=rows.starts[row], row1=rows.starts[row] + rows.size_px,
+            col0=columns.starts[first], col1=columns.starts[last - 1] + columns.size_px,
+        )  # fmt: skip
+
+    def compute(self, chunk: Chunk, reader: StretchReader) -> Part:
         """Read, predict, weight and add the tiles of a chunk."""
         rows, columns = self.tiling.rows, self.tiling.columns
-        top, height, width = rows.starts[chunk.row], rows.size_px, columns.size_px
+        top, width = rows.starts[chunk.row], columns.size_px
         left = columns.starts[chunk.first]
-        window = read_padded(
-            self.source,
-            Block(
-                row0=top, row1=top + height, col0=left,
-                col1=columns.starts[chunk.last - 1] + width,
-            ),
-        )  # fmt: skip
+        window = reader.read(chunk)
         seen = window["valid"]
         if self.need_pre and "pre_valid" in window:
             seen = seen & window["pre_valid"]
@@ -142,6 +151,34 @@ class MapJob:
         batch = {key: _cut(value, offsets, width, self.batch) for key, value in window.items()}
         wanted = _cut(seen, offsets, width, self.batch)
         return run_checked(self.forward, batch, wanted, self.source.name)[: len(offsets)]
+
+
+class StretchReader:
+    """Windows of chunks, read by stretches; the last two stretches are kept.
+
+    Args:
+        job: whose chunks.
+    """
+
+    def __init__(self, job: MapJob) -> None:
+        self._job = job
+        self._kept: dict[tuple[int, int], tuple[int, Window]] = {}
+
+    def read(self, chunk: Chunk) -> Window:
+        """Arrays under a chunk, by key."""
+        job = self._job
+        tiles = job.stretch * job.batch
+        key = (chunk.row, chunk.first // tiles)
+        with _READING:
+            if key not in self._kept:
+                while len(self._kept) > 1:
+                    self._kept.pop(next(iter(self._kept)))
+                last = min((key[1] + 1) * tiles, len(job.tiling.columns))
+                whole = job.place(chunk.row, key[1] * tiles, last)
+                self._kept[key] = (whole.col0, read_padded(job.source, whole))
+            begin, window = self._kept[key]
+        block = job.place(*chunk)
+        return {k: v[:, block.col0 - begin : block.col1 - begin] for k, v in window.items()}
 
 
 def _cut(value: ndarray, offsets: list[int], width: int, batch: int) -> ndarray:
@@ -182,11 +219,14 @@ def compute_rows(
     While one thread waits for the network, another reads or adds.
     """
     columns = job.tiling.columns
+    reader = StretchReader(job)
     with ThreadPoolExecutor(threads, thread_name_prefix="map") as pool:
         chunks = (chunk for row in rows for chunk in job.chunks(row))
         values: ndarray = np.empty((0, 0), np.float32)
         valid: ndarray = np.empty((0, 0), np.bool_)
-        for chunk, part in in_order(lambda c: pool.submit(job.compute, c), chunks, threads + 1):
+        for chunk, part in in_order(
+            lambda c: pool.submit(job.compute, c, reader), chunks, threads + 1
+        ):
             if chunk.first == 0:
                 shape = (len(part.values), columns.length_px)
                 values, valid = np.zeros(shape, np.float32), np.zeros(shape, np.bool_)

@@ -241,4 +241,5 @@ def test_less_memory_means_smaller_batches():
     tight = plan_map(
         (first_band,), source, settings=MapSettings(memory_mb=200), receptive_field=PIXELWISE
     )
-    assert (wide.batch, tight.batch) == (4, 2)
+    assert (wide.batch, wide.stretch) == (4, 2)
+    assert (tight.batch, tight.stretch) == (2, 1)

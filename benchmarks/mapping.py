@@ -1,0 +1,348 @@
+"""Speed and peak memory of mapping a scene, against simpler ways of doing the same.
+
+    python benchmarks/mapping.py                       # 3072 x 3072 x 4, three rounds
+    python benchmarks/mapping.py --side 6144 --rounds 1
+    python benchmarks/mapping.py --big                 # 20,000 x 20,000 x 4, made on the fly
+
+One network of plain convolutions (4 bands to 32, four layers of 3 x 3, one logit; five pixels to
+either side), with the same weights everywhere:
+
+``bare``   the passes alone: as many batches as the map needs, one batch over and over
+``map``    `detection.mapping.map_scene`, from a tiled GeoTIFF to two finished COGs
+``plain``  the usual script: the whole image in memory, the same tiles, sums and weights of the
+           whole scene, one GeoTIFF of float32 at the end
+``torch``  the same script with PyTorch
+
+Every measurement is a process of its own, so that its peak memory is its own; rounds are
+interleaved, and the best of each is printed. Starting, compiling and the first pass are not timed.
+PyTorch is no dependency: without it the reason stands in its place.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from itertools import pairwise
+from pathlib import Path
+
+BANDS, WIDTH, LAYERS = 4, 32, 4
+TILE, BATCH = 512, 2
+CONTESTANTS = ("bare", "map", "plain", "torch")
+
+
+class Clock:
+    """Wall time and processor time of this process since it was made."""
+
+    def __init__(self):
+        self.wall, self.processor = time.perf_counter(), time.process_time()
+
+    def read(self):
+        """Both, in seconds."""
+        return {
+            "wall": time.perf_counter() - self.wall,
+            "processor": time.process_time() - self.processor,
+        }
+
+
+def weights():
+    """Kernels (row, column, in, out) and biases."""
+    import numpy as np
+
+    rng = np.random.default_rng(0)
+    widths = [BANDS, *[WIDTH] * LAYERS, 1]
+    kernels = []
+    for a, b in pairwise(widths):
+        scale = np.sqrt(2 / (9 * a))
+        kernels.append((scale * rng.standard_normal((3, 3, a, b))).astype(np.float32))
+    return kernels
+
+
+def jax_forward():
+    """Raw batch -> probability, compiled."""
+    from hazard.training.platform import set_cpu_flags
+
+    set_cpu_flags()
+    import jax
+    import jax.numpy as jnp
+    import numpy as np
+
+    kernels = [jnp.asarray(k) for k in weights()]
+
+    @jax.jit
+    def run(image):
+        x = image
+        for number, kernel in enumerate(kernels):
+            x = jax.lax.conv_general_dilated(
+                x, kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
+            )
+            x = jax.nn.relu(x) if number + 1 < len(kernels) else x
+        return jax.nn.sigmoid(x[..., 0])
+
+    return lambda batch: np.asarray(run(batch["image"]))
+
+
+def torch_forward():
+    """The same, by PyTorch, channels last."""
+    import numpy as np
+    import torch
+
+    kernels = [torch.from_numpy(k.transpose(3, 2, 0, 1).copy()) for k in weights()]
+
+    def run(batch):
+        with torch.inference_mode():
+            x = torch.from_numpy(batch["image"]).permute(0, 3, 1, 2)
+            for number, kernel in enumerate(kernels):
+                x = torch.nn.functional.conv2d(x, kernel, padding=1)
+                x = torch.relu(x) if number + 1 < len(kernels) else x
+            return np.ascontiguousarray(torch.sigmoid(x[:, 0]).numpy())
+
+    return run
+
+
+def field():
+    from detection.models.span import ReceptiveField
+
+    reach = LAYERS + 1
+    return ReceptiveField(before_px=reach, after_px=reach, stride_px=1)
+
+
+def source(path):
+    from detection.mapping.entry import EntryScene
+    from detection.scenes.catalogue import SceneEntry
+
+    return EntryScene(
+        SceneEntry(
+            name="scene", region="none", epoch="none", image=(path,), scale=1e-4, unit="1",
+            bands=("blue", "green", "red", "nir"),
+        )
+    )  # fmt: skip
+
+
+def settings(**changes):
+    from detection.mapping.scene_map import MapSettings
+
+    return MapSettings(tile_px=TILE, batch=BATCH, **changes)
+
+
+def warm(forward, tiles=BATCH):
+    """First passes: compilation and thread pools."""
+    import numpy as np
+
+    rng = np.random.default_rng(0)
+    batch = {"image": rng.random((tiles, TILE, TILE, BANDS), dtype=np.float32)}
+    for _ in range(2):
+        forward(batch)
+    return batch
+
+
+def bare(path, out):
+    """The passes alone."""
+    forward = jax_forward()
+    from detection.mapping.scene_map import plan_map
+
+    job = plan_map((forward,), source(path), settings=settings(), receptive_field=field())
+    batches = sum(len(job.chunks(row)) for row in range(len(job.tiling.rows)))
+    batch = warm(forward, job.batch)
+    clock = Clock()
+    for _ in range(batches):
+        forward(batch)
+    return clock.read()
+
+
+def mapped(path, out):
+    """What the package does."""
+    forward = jax_forward()
+    from detection.mapping.scene_map import map_scene, plan_map
+
+    job = plan_map((forward,), source(path), settings=settings(), receptive_field=field())
+    warm(forward, job.batch)
+    clock = Clock()
+    map_scene(
+        forward, source(path), out, threshold=0.5, receptive_field=field(), settings=settings()
+    )
+    return clock.read()
+
+
+def whole_array(path, out, forward):
+    """The usual script."""
+    import numpy as np
+    import rasterio
+
+    from detection.mapping.tiles import plan_tiles
+
+    warm(forward)
+    clock = Clock()
+    with rasterio.open(path) as dataset:
+        image = np.moveaxis(dataset.read(), 0, -1).astype(np.float32) * np.float32(1e-4)
+        profile = dataset.profile
+    tiling = plan_tiles(image.shape[:2], field(), tile_px=TILE)
+    total = np.zeros(image.shape[:2], np.float32)
+    weight = np.zeros(image.shape[:2], np.float32)
+    corners = [(y, x) for y in range(len(tiling.rows)) for x in range(len(tiling.columns))]
+    for first in range(0, len(corners), BATCH):
+        some = corners[first : first + BATCH]
+        batch = np.zeros((BATCH, TILE, TILE, BANDS), np.float32)
+        for k, (row, column) in enumerate(some):
+            y, x = tiling.rows.starts[row], tiling.columns.starts[column]
+            batch[k] = image[y : y + TILE, x : x + TILE]
+        found = forward({"image": batch})
+        for k, (row, column) in enumerate(some):
+            y, x = tiling.rows.starts[row], tiling.columns.starts[column]
+            (y0, y1), (x0, x1) = tiling.rows.parts[row], tiling.columns.parts[column]
+            total[y0:y1, x0:x1] += found[k, y0 - y : y1 - y, x0 - x : x1 - x]
+            weight[y0:y1, x0:x1] += 1
+    profile.update(count=1, dtype="float32", compress="deflate", predictor=3)
+    with rasterio.open(out / "plain.tif", "w", **profile) as dataset:
+        dataset.write(total / weight, 1)
+    return clock.read()
+
+
+def big(out):
+    """20,000 x 20,000 x 4 from no file, by a forward function that costs nothing."""
+    from dataclasses import dataclass, field
+
+    import numpy as np
+    from affine import Affine
+
+    from detection.mapping.scene_map import MapSettings, map_scene
+    from detection.mapping.tiles import PIXELWISE
+    from hazard.geo.grid import Grid
+
+    @dataclass
+    class Plane:
+        name: str = "big"
+        bands: tuple = ("b", "g", "r", "n")
+        facts: dict = field(default_factory=dict)
+        grid: Grid = field(
+            default_factory=lambda: Grid(
+                crs="EPSG:32645", transform=Affine(3, 0, 3e5, 0, -3, 3e6), shape=(20_000, 20_000)
+            )
+        )
+
+        def identity(self):
+            return "plane"
+
+        def read(self, block):
+            rows = np.arange(block.row0, block.row1, dtype=np.float32)[:, None, None]
+            columns = np.arange(block.col0, block.col1, dtype=np.float32)[:, None]
+            image = np.broadcast_to((rows + columns) / 40_000, (*block.shape, 4))
+            return {"image": image, "valid": np.ones(block.shape, np.bool_)}
+
+    chosen = MapSettings(tile_px=1024, halo_px=64, blend="cosine", memory_mb=1200)
+    clock = Clock()
+    found = map_scene(
+        lambda b: b["image"][..., 0], Plane(), out, threshold=0.5, receptive_field=PIXELWISE,
+        settings=chosen,
+    )  # fmt: skip
+    assert found.seen_px == 20_000**2
+    return clock.read()
+
+
+def make_scene(path, side):
+    """Smooth ground with some noise, uint16, tiled: compresses about as images do."""
+    import numpy as np
+    from affine import Affine
+
+    from hazard.geo.cog import write_cog_blocks
+    from hazard.geo.grid import Grid
+
+    grid = Grid(crs="EPSG:32645", transform=Affine(3, 0, 3e5, 0, -3, 3e6), shape=(side, side))
+    rng = np.random.default_rng(0)
+
+    def blocks():
+        for block in grid.blocks(1024):
+            rows = np.arange(block.row0, block.row1)[:, None]
+            columns = np.arange(block.col0, block.col1)
+            ground = 1500 + 600 * np.sin(rows / 37) * np.cos(columns / 53)
+            noise = 40 * rng.standard_normal((BANDS, *block.shape), dtype=np.float32)
+            yield block, (ground + noise).astype(np.uint16)
+
+    names = [f"band {k + 1}" for k in range(BANDS)]
+    write_cog_blocks(
+        path, blocks(), grid, dtype=np.uint16, names=names, units=[""] * BANDS, nodata=None
+    )
+
+
+def work(name, path):
+    """One measurement in this process, as a line of JSON."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder)
+        if name == "big":
+            found = big(out)
+        elif name == "bare":
+            found = bare(path, out)
+        elif name == "map":
+            found = mapped(path, out)
+        else:
+            forward = jax_forward() if name == "plain" else torch_forward()
+            found = whole_array(path, out, forward)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps({**found, "peak_mb": peak}))
+
+
+def measure(name, path):
+    """A measurement in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, __file__, "--worker", name, "--scene", str(path)],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if done.returncode and name == "torch" and "No module named 'torch'" in done.stderr:
+        return {"reason": "PyTorch is not installed"}
+    if done.returncode:
+        sys.exit(f"{name} failed:\n{done.stderr}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--side", type=int, default=3072)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--contestants", nargs="+", default=list(CONTESTANTS), choices=CONTESTANTS)
+    parser.add_argument("--big", action="store_true")
+    parser.add_argument("--worker", help=argparse.SUPPRESS)
+    parser.add_argument("--scene", type=Path, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.worker:
+        work(options.worker, options.scene)
+        return
+    if options.big:
+        found = measure("big", Path("none"))
+        print(f"20,000 x 20,000 x 4: {found['wall']:.0f} s, peak {found['peak_mb']:.0f} MB")
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "scene.tif"
+        make_scene(path, options.side)
+        results = {name: [] for name in options.contestants}
+        for _ in range(options.rounds):
+            for name, found in results.items():
+                if not found or "reason" not in found[0]:
+                    found.append(measure(name, path))
+    print(f"{options.side} x {options.side} x {BANDS}, best of {options.rounds}")
+    print("| | wall s | processor s | Mpx/s | peak MB |\n|---|---:|---:|---:|---:|")
+    best = {}
+    for name, found in results.items():
+        if "reason" in found[0]:
+            print(f"| {name} | not run: {found[0]['reason']} | | | |")
+            continue
+        best[name] = {key: min(f[key] for f in found) for key in found[0]}
+        b = best[name]
+        speed = options.side**2 / b["wall"] / 1e6
+        print(
+            f"| {name} | {b['wall']:.2f} | {b['processor']:.2f} | {speed:.2f} "
+            f"| {b['peak_mb']:.0f} |"
+        )
+    if {"bare", "map"} <= set(best):
+        shares = {k: best["bare"][k] / best["map"][k] for k in ("wall", "processor")}
+        print(
+            f"map reaches {shares['wall']:.1%} of the bare passes by wall time, "
+            f"{shares['processor']:.1%} by processor time"
+        )
+
+
+if __name__ == "__main__":
+    main()
