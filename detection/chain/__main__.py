@@ -61,7 +61,12 @@ def main(
         if dry_run:
             typer.echo("\n".join(dry_run_lines(checked, run)))
             return
+        from detection.report.chain_report import STEPS, write_chain_report
+
         chain_run(checked, run, talk, resume=resume, overrides=overrides or ())
+        with talk.reporter.task("report", STEPS) as advance:
+            page = write_chain_report(run, advance)
+        talk.log.info(f"report: {page}")
 
 
 if __name__ == "__main__":

@@ -29,14 +29,14 @@ class DesignScore:
         design: key of `DESIGNS`.
         region: where; `MEAN` for the mean over regions.
         scope: on the event epoch, or on the others.
-        f1: the score.
-        gain: f1 minus that of conventional training; None for that itself and where there is none.
+        score: the measure of the table.
+        gain: score minus that of conventional training; None for that itself, and without it.
     """
 
     design: str
     region: str
     scope: Scope
-    f1: Estimate
+    score: Estimate
     gain: Estimate | None
 
 
@@ -55,20 +55,22 @@ def design_scores(plan: ChainPlan, table: ScoreTable, scope: Scope) -> tuple[Des
         rows = []
         for k, name in zip(positions, names, strict=True):
             region = plan.order[k]
-            f1 = table.f1(str(name), region, table.epochs(region, scope))
+            found_score = table.score(str(name), region, table.epochs(region, scope))
             if design == "conventional":
-                reference[region] = f1
+                reference[region] = found_score
             gain = None
             if design != "conventional" and region in reference:
-                gain = f1 - reference[region]
-            rows.append(DesignScore(design=design, region=region, scope=scope, f1=f1, gain=gain))
+                gain = found_score - reference[region]
+            rows.append(
+                DesignScore(design=design, region=region, scope=scope, score=found_score, gain=gain)
+            )
         found += rows
         gains = [row.gain for row in rows if row.gain is not None]
         if len(rows) > 1:
             found.append(
                 DesignScore(
                     design=design, region=MEAN, scope=scope,
-                    f1=mean_of_estimates([row.f1 for row in rows]),
+                    score=mean_of_estimates([row.score for row in rows]),
                     gain=mean_of_estimates(gains) if len(gains) == len(rows) else None,
                 )
             )  # fmt: skip

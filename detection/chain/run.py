@@ -47,9 +47,11 @@ from detection.chain.tables import (
 )
 from detection.chain.trainings import data_digest, score_planned, train_planned, training_key
 from detection.config.schema import DetectionConfig
+from detection.patches.audit import audit
+from detection.patches.split_record import ROLES
 from detection.training.model import DetectionModel
 from detection.training.model_file import load_model, save_model
-from detection.training.study import study_patches, study_scenes
+from detection.training.study import StudyPatches, count_scenes, study_patches
 from hazard.geo.beside import write_beside
 from hazard.training.programs import ProgramCache
 from stats.command.frame import Session
@@ -93,14 +95,17 @@ def chain_run(
         if config.is_synthetic:
             log.warning(BANNER)
         begin = time.monotonic()
-        with session.reporter.task("scenes", 1) as advance:
-            patches = study_patches(config, study_scenes(config))
-            advance(1)
+        with session.reporter.task("scenes", count_scenes(config)) as advance:
+            patches = study_patches(config, progress=advance)
         study = chain_study(config, patches)
         seconds["scenes and patches"] = time.monotonic() - begin
         for region in study.data.values():
             sizes = ", ".join(f"{len(part)} {role}" for role, part in region.parts.items())
             log.info(f"{region.name}: {sizes} patches of {region.event_epoch}")
+        findings = audit_of(patches, study)
+        for finding in findings:
+            tell = log.warning if finding.startswith("leak") else log.info
+            tell(f"audit: {finding}")
         (run / MODELS).mkdir(exist_ok=True)
         begin = time.monotonic()
         records = _train_all(study, run, session, resume=resume)
@@ -110,8 +115,24 @@ def chain_run(
         _write_tables(config, study, run, scenes)
         _write_panels(study, run)
         seconds["tables and panels"] = time.monotonic() - begin
-        _write_records(config, study, run, started, seconds, overrides)
+        _write_records(config, study, run, started, seconds, overrides, findings)
     return study
+
+
+def audit_of(patches: StudyPatches, study: ChainStudy) -> tuple[str, ...]:
+    """What training, validation and test share, as this study uses them: one line per finding.
+
+    Training and validation patches are those of the event epochs; test ground counts in all.
+    """
+    events = {name: region.event_epoch for name, region in study.data.items()}
+    role = patches.split.role.copy()
+    for i, origin in enumerate(patches.patches.origin):
+        trained = origin.epoch == events.get(origin.region)
+        tested = origin.region in events and role[i] == ROLES["test"]
+        if not (trained or tested):
+            role[i] = ROLES["unused"]
+    used = patches.split.with_roles(role)
+    return tuple(map(str, audit(patches.patches, used, grids=patches.grids or None)))
 
 
 def dry_run_lines(config: DetectionConfig, run: Path) -> list[str]:
@@ -219,6 +240,7 @@ def _write_records(
     started: dt.datetime,
     seconds: dict[str, float],
     overrides: Sequence[str],
+    findings: Sequence[str],
 ) -> None:
     finished = dt.datetime.now(dt.UTC)
     as_given = config.model_dump(mode="json", exclude_unset=True)
@@ -257,7 +279,7 @@ def _write_records(
         "variants": [asdict(variant) for variant in study.plan.variants], "unit": study.unit,
         "level": config.evaluation.level, "draws": config.evaluation.draws,
         "standardisation": "first" if study.standardisation is not None else "own",
-        "network": study.settings.choice.title, "regions": regions,
+        "network": study.settings.choice.title, "regions": regions, "audit": list(findings),
         "files": [name for name in files if (run / name).exists()],
     }  # fmt: skip
     write_json(run / RUN_RECORD, record)

@@ -1,4 +1,4 @@
-"""F1 of every training on every region, with intervals that are paired by construction.
+"""F1 or MCC of every training on every region, with intervals that are paired by construction.
 
 Ground is resampled: all patches of a block in all epochs together, drawn once per region and used
 for every training, so that differences on one region are paired. Draws of different regions are
@@ -10,7 +10,7 @@ intervals.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -21,10 +21,15 @@ from detection.chain.counts import SceneCounts
 from stats.case_arrays import UndefinedScoreError
 from stats.resampling.block_bootstrap import draw_blocks
 from stats.resampling.interval import Interval, interval_of_draws
-from stats.scores.contingency import f1_of_counts
+from stats.scores.contingency import f1_of_counts, mcc_of_counts
 
 Ground = Literal["unseen", "all"]
 Scope = Literal["event", "other"]
+Measure = Literal["f1", "mcc"]
+_OF_COUNTS: Mapping[Measure, Callable[[ndarray], ndarray]] = {
+    "f1": f1_of_counts,
+    "mcc": mcc_of_counts,
+}
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -102,6 +107,7 @@ class ScoreTable:
         ground: ``unseen`` scores ground that no training saw in any epoch; ``all`` scores every
             patch, as the published study does for the epochs that were not trained on.
         unit: what a block is, in words.
+        measure: the score: F1, or Matthews correlation.
 
     Raises:
         ValueError: a training, region and epoch twice, or no ground of a region to score.
@@ -116,8 +122,9 @@ class ScoreTable:
         seed: int = 0,
         ground: Ground = "unseen",
         unit: str = "block",
+        measure: Measure = "f1",
     ) -> None:
-        self.ground, self.unit = ground, unit
+        self.ground, self.unit, self.measure = ground, unit, measure
         self.event_epochs = dict(event_epochs)
         self._scenes: dict[tuple[str, str, str], SceneCounts] = {}
         for scene in scenes:
@@ -173,22 +180,28 @@ class ScoreTable:
             np.add.at(sums, np.searchsorted(labels, scene.block[used]), scene.counts[used])
         return sums
 
-    def f1(self, training: str, region: str, epochs: Sequence[str]) -> Estimate:
-        """F1 of the pixels of some epochs, pooled."""
+    def score(self, training: str, region: str, epochs: Sequence[str]) -> Estimate:
+        """The measure of the pixels of some epochs, pooled."""
         return self._estimate(region, self.counts(training, region, epochs))
 
     def no_skill(self, region: str, epochs: Sequence[str]) -> Estimate:
-        """F1 of calling everything a landslide, 2 p / (1 + p): what is free of charge."""
+        """Score of calling everything a landslide: what is free of charge.
+
+        F1: 2 p / (1 + p) with the share p of landslide; MCC: 0, for there is nothing to correlate.
+        """
         training = next(k[0] for k in self._scenes if k[1] == region)
         tp, fp, fn, tn = self.counts(training, region, epochs).T
         nothing = np.zeros_like(tp)
-        return self._estimate(region, np.stack([tp + fn, fp + tn, nothing, nothing], axis=1))
+        found = self._estimate(region, np.stack([tp + fn, fp + tn, nothing, nothing], axis=1))
+        if self.measure == "mcc":
+            return replace(found, value=0.0, draws=np.zeros_like(found.draws))
+        return found
 
     def _estimate(self, region: str, counts: ndarray) -> Estimate:
-        times = self._times[region]
+        times, function = self._times[region], _OF_COUNTS[self.measure]
         return Estimate(
-            value=float(f1_of_counts(counts.sum(axis=0))),
-            draws=f1_of_counts(times @ counts),
+            value=float(function(counts.sum(axis=0))),
+            draws=function(times @ counts),
             n=self.n_blocks(region),
             unit=self.unit,
         )

@@ -10,7 +10,7 @@ from detection.chain.counts import SceneCounts
 from detection.chain.designs import design_scores
 from detection.chain.plan import ChainPlan
 from detection.chain.regions import RegionPatches
-from detection.chain.scores import Estimate, Ground, Scope, ScoreTable
+from detection.chain.scores import Estimate, Ground, Measure, Scope, ScoreTable
 from detection.chain.transfer import matrix, transfer_numbers, verdict
 from detection.patches.split_record import ROLES
 
@@ -37,7 +37,8 @@ def matrix_rows(plan: ChainPlan, tables: Sequence[ScoreTable], *, level: float) 
                 {
                     "training": cell.training, "kind": planned.kind, "variant": planned.variant,
                     "position": planned.position, "region": cell.region, "scope": cell.scope,
-                    "ground": table.ground, "seen": int(cell.seen), **estimate_row(cell.f1, level),
+                    "ground": table.ground, "measure": table.measure, "seen": int(cell.seen),
+                    **estimate_row(cell.score, level),
                 }
             )  # fmt: skip
     return rows
@@ -53,6 +54,7 @@ def transfer_rows(plan: ChainPlan, tables: Sequence[ScoreTable], *, level: float
                     {
                         "quantity": number.quantity, "variant": number.variant,
                         "region": number.region, "scope": scope, "ground": table.ground,
+                        "measure": table.measure,
                         **estimate_row(number.first, level, "first"),
                         **estimate_row(number.second, level, "second"),
                         **estimate_row(number.difference, level, "difference"),
@@ -70,7 +72,8 @@ def design_rows(plan: ChainPlan, tables: Sequence[ScoreTable], *, level: float) 
             for score in design_scores(plan, table, scope):
                 row = {
                     "design": score.design, "region": score.region, "scope": scope,
-                    "ground": table.ground, **estimate_row(score.f1, level),
+                    "ground": table.ground, "measure": table.measure,
+                    **estimate_row(score.score, level),
                 }  # fmt: skip
                 gain = score.gain
                 row |= estimate_row(gain, level, "gain") if gain is not None else {}
@@ -98,14 +101,14 @@ def scopes_of(table: ScoreTable) -> tuple[Scope, ...]:
     return scopes if table.ground == "all" else (*scopes, "event")
 
 
-def estimate_row(estimate: Estimate, level: float, name: str = "f1") -> Row:
+def estimate_row(estimate: Estimate, level: float, name: str = "score") -> Row:
     """Value, interval and number of blocks; empty where there is none.
 
     Example:
         >>> import numpy as np
         >>> one = Estimate(value=0.5, draws=np.linspace(0.4, 0.6, 11), n=50, unit="m block")
         >>> estimate_row(one, 0.95)
-        {'f1': 0.5, 'f1_low': 0.404236, 'f1_high': 0.595764, 'n_blocks': 50}
+        {'score': 0.5, 'score_low': 0.404236, 'score_high': 0.595764, 'n_blocks': 50}
     """
     interval = estimate.interval(level)
     ends = (math.nan, math.nan) if interval is None else (interval.low, interval.high)
@@ -117,10 +120,14 @@ def estimate_row(estimate: Estimate, level: float, name: str = "f1") -> Row:
 def ground_tables(
     scenes: Iterable[SceneCounts], event_epochs: dict[str, str], *, draws: int, seed: int, unit: str
 ) -> tuple[ScoreTable, ...]:
-    """Scores on unseen ground, and on all that was mapped."""
+    """F1 and MCC on unseen ground, and on all that was mapped."""
     grounds: tuple[Ground, ...] = ("unseen", "all")
+    measures: tuple[Measure, ...] = ("f1", "mcc")
     kept = tuple(scenes)
     return tuple(
-        ScoreTable(kept, event_epochs, draws=draws, seed=seed, ground=ground, unit=unit)
+        ScoreTable(
+            kept, event_epochs, draws=draws, seed=seed, ground=ground, unit=unit, measure=measure
+        )
         for ground in grounds
+        for measure in measures
     )

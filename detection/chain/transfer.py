@@ -39,14 +39,14 @@ class Cell:
         region: the column: where it is scored.
         scope: on its event epoch, or on the others.
         seen: whether the weights were ever trained on this region.
-        f1: the score.
+        score: the measure of the table.
     """
 
     training: str
     region: str
     scope: Scope
     seen: bool
-    f1: Estimate
+    score: Estimate
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -89,7 +89,7 @@ def matrix(plan: ChainPlan, table: ScoreTable, names: Sequence[str]) -> tuple[Ce
                     found.append(
                         Cell(
                             training=name, region=region, scope=scope, seen=region in seen,
-                            f1=table.f1(name, region, epochs),
+                            score=table.score(name, region, epochs),
                         )
                     )  # fmt: skip
     return tuple(found)
@@ -146,7 +146,7 @@ class _Chain:
     def after(self, stage: int, position: int) -> Estimate:
         """F1 on the region of `position` after a stage, both from 0."""
         name = self.plan.stages(self.variant)[stage].name
-        return self.table.f1(name, self.plan.order[position], self.epochs)
+        return self.table.score(name, self.plan.order[position], self.epochs)
 
     @property
     def last(self) -> int:
@@ -167,7 +167,7 @@ def _forward(chain: _Chain, j: int) -> Pair | None:
     scratch = [t for t in chain.plan.trainings if (t.kind, t.position) == ("scratch", j)]
     if j == 0 or not scratch:
         return None
-    alone = chain.table.f1(scratch[0].name, chain.plan.order[j], chain.epochs)
+    alone = chain.table.score(scratch[0].name, chain.plan.order[j], chain.epochs)
     return chain.after(j, j), alone
 
 
@@ -192,7 +192,7 @@ def _few(chain: _Chain, j: int) -> Pair | None:
     def scores(kind: str) -> Iterator[Estimate]:
         for training in chain.plan.trainings:
             if (training.kind, training.position) == (kind, j):
-                yield chain.table.f1(training.name, region, chain.epochs)
+                yield chain.table.score(training.name, region, chain.epochs)
 
     return (
         combine(lambda rows: rows.mean(axis=0), list(scores("few_transfer"))),

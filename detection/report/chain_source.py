@@ -120,12 +120,29 @@ class ChainSource:
         return "other" if any(row["scope"] == "other" for row in self.matrix) else "event"
 
     def cells(
-        self, training: str, *, scope: str, ground: str = "unseen"
+        self, training: str, *, scope: str, ground: str = "unseen", measure: str = "f1"
     ) -> Iterator[tuple[str, Row]]:
         """Regions and scores of one training."""
+        wanted = training, scope, ground, measure
         for row in self.matrix:
-            if (row["training"], row["scope"], row["ground"]) == (training, scope, ground):
+            if (row["training"], row["scope"], row["ground"], row["measure"]) == wanted:
                 yield row["region"], row
+
+    def transfers(self, quantity: str) -> list[Row]:
+        """Transfer numbers of a quantity, in F1 on unseen ground."""
+        wanted = quantity, self.scope, "unseen", "f1"
+        return [
+            row
+            for row in self.transfer
+            if (row["quantity"], row["scope"], row["ground"], row["measure"]) == wanted
+        ]
+
+    def design_rows(self, scope: str, measure: str = "f1") -> list[Row]:
+        """Scores of the designs on unseen ground."""
+        wanted = scope, "unseen", measure
+        return [
+            row for row in self.designs if (row["scope"], row["ground"], row["measure"]) == wanted
+        ]
 
     def stages(self, variant: str) -> list[str]:
         """Names of the trainings of a chain, stage by stage."""

@@ -116,8 +116,8 @@ def test_verdicts_follow_the_interval(numbers):
 def test_the_matrix_says_what_was_seen_and_keeps_epochs_apart(plan, table):
     cells = {(c.training, c.region, c.scope): c for c in matrix(plan, table, list(PLANTED)[:3])}
     assert len(cells) == 3 * 3 * 2
-    assert cells["chain-full-2-b", "b", "other"].f1.value == pytest.approx(0.60)
-    assert cells["chain-full-2-b", "b", "event"].f1.value == pytest.approx(0.90)
+    assert cells["chain-full-2-b", "b", "other"].score.value == pytest.approx(0.60)
+    assert cells["chain-full-2-b", "b", "event"].score.value == pytest.approx(0.90)
     assert cells["chain-full-2-b", "a", "other"].seen
     assert not cells["chain-full-2-b", "c", "other"].seen
 
@@ -144,9 +144,9 @@ def test_ground_that_was_trained_on_is_left_out_unless_asked_for():
     held = ScoreTable([good], {"a": "event"}, draws=50)
     everything = ScoreTable([good], {"a": "event"}, draws=50, ground="all")
     assert (held.n_blocks("a"), everything.n_blocks("a")) == (6, 12)
-    f1 = held.f1("t", "a", ("later",)).value
+    f1 = held.score("t", "a", ("later",)).value
     assert f1 == pytest.approx(good.counts[12:, 0].mean() / 100)
-    assert everything.f1("t", "a", ("later",)).value > f1
+    assert everything.score("t", "a", ("later",)).value > f1
     blind = scene("t", "b", "later", 0.5, unseen=np.zeros(24, bool))
     with pytest.raises(ValueError, match="no patch on unseen ground"):
         ScoreTable([blind], {"b": "event"})
@@ -155,13 +155,13 @@ def test_ground_that_was_trained_on_is_left_out_unless_asked_for():
 def test_draws_of_a_region_do_not_depend_on_the_trainings_in_the_table():
     few = [scene("t", r, "later", 0.5) for r in ORDER]
     more = [*few, *(scene("u", r, "later", 0.6) for r in ORDER)]
-    one, other = (ScoreTable(s, EVENTS, draws=20).f1("t", "b", ("later",)) for s in (few, more))
+    one, other = (ScoreTable(s, EVENTS, draws=20).score("t", "b", ("later",)) for s in (few, more))
     assert np.array_equal(one.draws, other.draws)
 
 
 def test_regions_are_drawn_independently(table):
-    a = table.f1("scratch-1-a", "a", ("later",))
-    b = table.f1("scratch-1-a", "b", ("later",))
+    a = table.score("scratch-1-a", "a", ("later",))
+    b = table.score("scratch-1-a", "b", ("later",))
     assert abs(np.corrcoef(a.draws, b.draws)[0, 1]) < 0.2
     mean = mean_of_estimates([a, b])
     assert mean.value == pytest.approx((0.70 + 0.30) / 2)
@@ -182,7 +182,7 @@ def test_intervals_cover_the_planted_difference():
             shift = rng.normal(0.0, 10.0, 40)
             one.counts[:] += np.stack([shift, -shift, -shift, shift], axis=1)
         table = ScoreTable(scenes, {"a": "event"}, draws=200, seed=seed)
-        gap = table.f1("t", "a", ("later",)) - table.f1("u", "a", ("later",))
+        gap = table.score("t", "a", ("later",)) - table.score("u", "a", ("later",))
         held += not gap.interval().excludes(0.0)
     assert 34 <= held <= 40
 
