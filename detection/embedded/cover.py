@@ -56,7 +56,8 @@ class Cover:
         clearing: forest in blocks that are felled.
         blocks: the pattern of these blocks.
         water: rivers.
-        gravel: bars and banks.
+        gravel: bars and banks; how far they lie bare changes with every flood.
+        bars: (y, x) standard field that floods follow.
         road: (number of roads, y, x) share of the pixel; embankments included.
         roof: buildings.
         height_m: (y, x) ground elevation with a ragged edge, for lines of snow and trees.
@@ -74,6 +75,7 @@ class Cover:
     blocks: Parcels
     water: Array
     gravel: Array
+    bars: Array
     road: Array
     roof: Array
     height_m: Array
@@ -154,7 +156,7 @@ def build_cover(settings: EmbeddedSettings, ground: Ground, number: int) -> Cove
     slope = ground.slope_deg
 
     half_water = 0.9 * np.sqrt(ground.river_km2) + 0.8
-    wander = rough_field(shape, 120.0 / m, rng, slope=3.0)
+    wander = rough_field(shape, 150.0 / m, rng, slope=4.0)
     water = 1.0 - soft_step(ground.river_m, half_water - 0.4 * m, half_water + 0.4 * m)
     bars = half_water * (1.0 + region.gravel * np.clip(0.8 + wander, 0.0, 2.6)) + 1.5 * np.sqrt(
         ground.river_km2
@@ -163,7 +165,7 @@ def build_cover(settings: EmbeddedSettings, ground: Ground, number: int) -> Cove
     gravel *= soft_step(6.0 + 2.0 * np.sqrt(ground.river_km2) - ground.above_river_m, 0.0, 3.0)
     gravel *= soft_step(ground.river_km2, 1.2, 4.0)
     # Arms of the river in the gravel.
-    arms = np.abs(rough_field(shape, 110.0 / m, rng, slope=3.5))
+    arms = np.abs(rough_field(shape, 130.0 / m, rng, slope=4.5))
     braid = soft_step(0.09 - arms, 0.0, 0.06) * soft_step(ground.river_km2, 6.0, 20.0)
     water = np.maximum(water, braid * gravel)
     water *= soft_step(ground.river_km2, 1.0, 3.0)
@@ -182,29 +184,31 @@ def build_cover(settings: EmbeddedSettings, ground: Ground, number: int) -> Cove
     )
     shrub = soft_step(rough_field(shape, 110.0 / m, rng, slope=2.8), -0.6, 0.9)
 
-    jagged = rough_field(shape, 140.0 / m, rng, slope=1.8)
+    jagged = rough_field(shape, 180.0 / m, rng, slope=2.5)
     crag = (
         0.055 * (slope - 38.0)
         + 0.55 * np.clip(ground.convexity, -2.0, 2.5)
         + 0.65 * jagged
-        + 0.25 * ground.streak
+        + 0.15 * ground.streak
     )
     crag -= float(np.quantile(crag, 1.0 - region.outcrops))
     rock = soft_step(crag, -0.10, 0.15) * soft_step(slope, 16.0, 26.0)
     scree = soft_step(height, region.rockline_m - 80.0, region.rockline_m + 80.0)
     scree *= soft_step(0.6 * jagged + 0.5 * ground.streak, -0.9, 0.3)
 
-    poor = rough_field(shape, 220.0 / m, rng, slope=1.9) + 0.3 * facing
+    poor = rough_field(shape, 260.0 / m, rng, slope=2.3) + 0.3 * facing
     poor -= float(np.quantile(poor, 1.0 - region.eroded))
-    eroded = soft_step(poor, -0.05, 0.20) * (1.0 - 0.8 * forest)
+    eroded = soft_step(poor, -0.05, 0.15)
+    forest *= 1.0 - eroded
 
     settled = rough_field(shape, 900.0 / m, rng, slope=3.0)
-    gentle = 1.0 - soft_step(
-        ndimage.gaussian_filter(slope, 20.0 / m), region.farm_slope_deg - 3.0, region.farm_slope_deg
-    )
-    share = float(np.quantile(settled, 1.0 - region.farmland))
-    farm = gentle * soft_step(settled, share - 0.1, share + 0.1)
-    farm *= 1.0 - soft_step(height, region.treeline_m - 300.0, region.treeline_m - 200.0)
+    worked_slope = ndimage.gaussian_filter(slope, 20.0 / m)
+    # The gentlest ground near the settlements is farmed, whatever the relief of the scene.
+    worth = 0.7 * settled - worked_slope / 5.0
+    worth -= 9.0 * soft_step(height, region.treeline_m - 300.0, region.treeline_m - 100.0)
+    share = float(np.quantile(worth, 1.0 - region.farmland))
+    farm = soft_step(worth, share - 0.1, share + 0.1)
+    farm *= 1.0 - soft_step(worked_slope, region.farm_slope_deg - 2.0, region.farm_slope_deg)
     fields = parcels(ground, region.parcel_m, rng, follow_contours=region.terraced)
     # Fields end at rivers, and otherwise where most of a field is fit for farming.
     farm = fields.whole(farm) * soft_step(ground.river_m, half_water + 6.0, half_water + 14.0)
@@ -214,7 +218,7 @@ def build_cover(settings: EmbeddedSettings, ground: Ground, number: int) -> Cove
     rock *= 1.0 - farm
 
     blocks = parcels(ground, region.clearing_m, rng, follow_contours=False)
-    chosen = rng.random(TABLE) < min(1.0, 3.0 * region.clearings)
+    chosen = rng.random(TABLE) < min(1.0, 2.5 * region.clearings)
     logged = rough_field(shape, 1200.0 / m, rng, slope=4.0)
     worked = logged > float(np.quantile(logged, 0.6))
     wooded = blocks.whole((forest > 0.5) & (slope < 38.0))
@@ -238,6 +242,7 @@ def build_cover(settings: EmbeddedSettings, ground: Ground, number: int) -> Cove
         blocks=blocks,
         water=water,
         gravel=gravel,
+        bars=rough_field(shape, 100.0 / m, rng, slope=4.5),
         road=roads,
         roof=roof.astype(np.float32),
         height_m=height.astype(np.float32),

@@ -32,8 +32,13 @@ from hazard.world.simulate import build_ground, fail
 
 WORLD_PIXEL_M = 31.25
 # Share of 1 km cells that fail per epoch: images are taken where much has failed.
-PRESENCE = (0.80, 0.72, 0.55, 0.60, 0.50, 0.55, 0.45, 0.55)
+PRESENCE = (0.70, 0.60, 0.45, 0.55, 0.40, 0.50, 0.40, 0.50)
 BASELINE_PRESENCE = 0.75
+# Of the tiles of a region, those are taken whose failed shares, in the first epoch and in all, come
+# nearest to these.
+EVENT_SHARE, TOTAL_SHARE = 0.04, 0.07
+# Later landslides are larger than the world's: images miss what is smaller than a few pixels.
+LATER_SIZES = 1.3
 CHANNEL_KM2 = 0.8
 MARGIN_M = 700.0
 
@@ -113,8 +118,14 @@ def world_parameters(config: WorldConfig, region: Region) -> Parameters:
     """The world's planted values, with more and larger landslides than a whole country has."""
     planted = parameters_of(config)
     sizes = tuple(
-        replace(law, values=(*law.values[:2], law.values[2] * region.size_factor))
-        for law in planted.sizes
+        replace(
+            law,
+            values=(
+                *law.values[:2],
+                law.values[2] * region.size_factor * (LATER_SIZES if epoch else 1.0),
+            ),
+        )
+        for epoch, law in enumerate(planted.sizes)
     )
     return replace(planted, presence=PRESENCE, baseline_presence=BASELINE_PRESENCE, sizes=sizes)
 
@@ -122,9 +133,9 @@ def world_parameters(config: WorldConfig, region: Region) -> Parameters:
 def build_region(settings: EmbeddedSettings, region: Region) -> RegionWorld:
     """The world of a region: terrain, rivers and landslides of every epoch."""
     side_km = settings.extent_m / 1000.0
-    tiles = math.ceil(math.sqrt(settings.sites)) + 1
+    tiles = math.ceil(math.sqrt(settings.sites)) + 2
     # Whole tiles for the sites to choose from, and a margin that casts shadows into them.
-    cells = min(max(8, math.ceil(max(tiles * side_km, 1.5 * side_km) + 2 * MARGIN_M / 1000.0)), 160)
+    cells = min(max(8, math.ceil(max(min(tiles * side_km, 16.0), 1.5 * side_km * (tiles - 2)) + 2 * MARGIN_M / 1000.0)), 160)
     rng = stream(settings.seed, region.name, "ground")
     config = WorldConfig(
         extent_cells=(cells, cells),
@@ -182,23 +193,26 @@ def build_region(settings: EmbeddedSettings, region: Region) -> RegionWorld:
 
 
 def site_grids(settings: EmbeddedSettings, world: RegionWorld) -> tuple[Grid, ...]:
-    """Grids of the sites: the tiles of the region with most failed area in the first epoch."""
+    """Grids of the sites: tiles whose failed shares are nearest to the ones wanted."""
     side = settings.size_px * settings.pixel_m
     rows = world.elevation_m.shape[0] * WORLD_PIXEL_M
     n = int((rows - 2 * MARGIN_M) // side)
     start = math.floor((rows - n * side) / 2 / settings.pixel_m) * settings.pixel_m
     t = world.transform
-    event = world.landslides.epoch == 0
-    tree = shapely.STRtree(world.landslides.polygon[event])
-    area = world.landslides.area_m2[event]
+    drawn = world.landslides.epoch >= 0
+    polygons, epoch = world.landslides.polygon[drawn], world.landslides.epoch[drawn]
+    tree = shapely.STRtree(polygons)
     found = []
     for r in range(n):
         for c in range(n):
             west, north = t.c + start + c * side, t.f - start - r * side
-            inside = tree.query(shapely.box(west, north - side, west + side, north))
-            # One giant tells little: beyond a tenth of the ground, more is not better.
-            failed = min(float(area[inside].sum()) / side**2, 0.10)
-            found.append((-failed, -len(inside), r, c, west, north))
+            box = shapely.box(west, north - side, west + side, north)
+            inside = tree.query(box)
+            share = shapely.area(shapely.intersection(polygons[inside], box)) / side**2
+            event, total = float(share[epoch[inside] == 0].sum()), float(share.sum())
+            far = abs(math.log(max(event, 1e-4) / EVENT_SHARE))
+            far += abs(math.log(max(total, 1e-4) / TOTAL_SHARE))
+            found.append((far, r, c, west, north))
     found.sort()
     return tuple(
         Grid(

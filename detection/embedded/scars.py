@@ -17,6 +17,11 @@ from detection.embedded.settings import EmbeddedSettings
 # Of the outline's wandering: (standard deviation, wavelength) [m].
 RAGGED_M = ((5.0, 90.0), (2.6, 32.0), (1.2, 14.0))
 OLD_YEARS = (2.0, 30.0)
+# Some landslides run on as a narrow flow: share, half-width [m], length over that of the scar.
+FLOW_SHARE = 0.45
+FLOW_HALF_WIDTH_M = (3.5, 9.0)
+FLOW_LENGTH = (0.3, 1.6)
+FLOW_ENDS_DEG = 7.0
 RECOVERY_LOG_SD = 0.35
 # A scar is drawn by a mapper until this share of it has grown over.
 VISIBLE_UNTIL = 0.5
@@ -77,8 +82,11 @@ def build_scars(settings: EmbeddedSettings, ground: Ground, number: int) -> Scar
     n = index.size
     smooth = np.zeros(shape, dtype=np.int32)
     if n:
+        outlines = [_with_flow(landslides.polygon[i], ground, rng) for i in index]
+        # Large ones first: where flows meet, the smaller landslide stays on top.
+        order = np.argsort(-landslides.area_m2[index], kind="stable")
         smooth = rasterize(
-            ((landslides.polygon[i], k + 1) for k, i in enumerate(index)),
+            ((outlines[k], int(k) + 1) for k in order),
             out_shape=shape,
             transform=ground.grid.transform,
             dtype="int32",
@@ -137,6 +145,43 @@ def build_scars(settings: EmbeddedSettings, ground: Ground, number: int) -> Scar
         half_years=half,
         patchy=rough_field(shape, 45.0 / m, rng, slope=2.0),
     )
+
+
+def _with_flow(
+    polygon: shapely.Polygon, ground: Ground, rng: np.random.Generator
+) -> shapely.Geometry:
+    """A landslide, some of them with a debris flow that follows the ground down from its toe."""
+    chosen, half, times = (
+        rng.random() < FLOW_SHARE,
+        rng.uniform(*FLOW_HALF_WIDTH_M),
+        rng.uniform(*FLOW_LENGTH),
+    )
+    m, t = ground.pixel_m, ground.grid.transform
+    ring = shapely.get_coordinates(polygon.exterior)
+    cols, rows = (ring[:, 0] - t.c) / t.a, (ring[:, 1] - t.f) / t.e
+    inside = (rows >= 0) & (rows < ground.shape[0]) & (cols >= 0) & (cols < ground.shape[1])
+    if not chosen or not inside.all():
+        return polygon
+    low = int(np.argmin(ground.smooth_m[rows.astype(int), cols.astype(int)]))
+    # From a little inside the toe, so that the flow and the scar are one.
+    centre = shapely.get_coordinates(polygon.centroid)[0]
+    start = ring[low] + 0.15 * (centre - ring[low])
+    row, col = (start[1] - t.f) / t.e, (start[0] - t.c) / t.a
+    length = times * float(np.hypot(*(ring.max(axis=0) - ring.min(axis=0))))
+    way = [(col, row)]
+    for _ in range(int(length / m)):
+        r, c = int(row), int(col)
+        if not (0 <= r < ground.shape[0] and 0 <= c < ground.shape[1]):
+            break
+        if ground.slope_deg[r, c] < FLOW_ENDS_DEG or ground.river_m[r, c] < m:
+            break
+        row, col = row + float(ground.down[0][r, c]), col + float(ground.down[1][r, c])
+        way.append((col, row))
+    if len(way) < 4:
+        return polygon
+    line = np.array(way) * [t.a, t.e] + [t.c, t.f]
+    flow = shapely.LineString(line).buffer(max(half, 0.7 * m))
+    return shapely.union(polygon, flow)
 
 
 def regrowth(scars: Scars, ground: Ground, date: dt.date) -> Array:

@@ -15,6 +15,8 @@ from detection.embedded.settings import EmbeddedSettings
 
 CLOUD_COLOUR = np.array([0.62, 0.63, 0.63, 0.62], dtype=np.float32)
 CLOUD_SHADOW = 0.55
+# Nobody maps from images with more cloud.
+MOST_CLOUD = 0.25
 STEP = 1e-4  # reflectance is stored in ten-thousandths
 
 
@@ -41,7 +43,7 @@ def clouds(
     height_m = float(rng.uniform(400.0, 1200.0))
     if share < 0.004:
         return Sky(np.zeros(shape, np.float32), np.zeros(shape, np.float32))
-    cut = float(np.quantile(field, 1.0 - min(share, 0.6)))
+    cut = float(np.quantile(field, 1.0 - min(share, MOST_CLOUD)))
     opacity = soft_step(field, cut - 0.10, cut + 0.45)
     elevation, azimuth = sun_position(region.latitude_deg, date)
     away = height_m / np.tan(np.radians(elevation)) / m

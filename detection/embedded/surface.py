@@ -76,9 +76,9 @@ class Palette:
         self.road = bare_colours(region, 64, rng)
         self.gravel, self.eroded = bare_colours(region, 2, rng)
         self.crop_phase = rng.random(TABLE, dtype=np.float32)
-        self.crop_length = rng.uniform(0.35, 0.75, TABLE).astype(np.float32)
+        self.crop_length = rng.uniform(0.35, 0.65, TABLE).astype(np.float32)
         self.fallow = rng.random(TABLE) < 0.15
-        self.felled_year = rng.uniform(-3.0, 4.0, TABLE).astype(np.float32)
+        self.felled_year = rng.uniform(-2.5, 2.0, TABLE).astype(np.float32)
         self.road_year = rng.uniform(-9.0, 3.0, 64)
         # Lithology: broad bands of brightness and hue that all bare ground shares in part.
         self.rocks = rough_field(shape, 700.0 / m, rng, slope=3.0)
@@ -103,7 +103,8 @@ def surface(ground: Ground, cover: Cover, scars: Scars, palette: Palette, date: 
 
     bare_tint = np.exp(0.10 * palette.rocks[..., None] + 0.25 * palette.damp[..., None] * HUE)
     ground_tint = bare_tint * np.exp(0.07 * palette.grain + 0.05 * palette.fine)[..., None]
-    canvas.lay(palette.eroded * ground_tint, cover.eroded * (0.75 + 0.1 * palette.grain).clip(0, 1))
+    tufts = soft_step(palette.grain, 0.9, 1.6)
+    canvas.lay(palette.eroded * ground_tint, cover.eroded * (0.92 - 0.6 * tufts))
 
     leafless = _mixed(region.broadleaf, region.shrub, fallen)
     wood = (1.0 - cover.conifer)[..., None] * leafless + cover.conifer[..., None] * np.asarray(
@@ -120,7 +121,13 @@ def surface(ground: Ground, cover: Cover, scars: Scars, palette: Palette, date: 
     canvas.lay(rock, 0.92 * cover.rock)
     canvas.lay(rock, cover.scree)
 
-    canvas.lay(palette.gravel * ground_tint, cover.gravel * 0.95)
+    # Floods of the year turn some bars over; willows and grass settle on the others.
+    turn = rough_field(
+        ground.shape, 100.0 / ground.pixel_m, np.random.default_rng(date.toordinal()), slope=4.5
+    )
+    fresh = soft_step(0.6 * cover.bars + turn, -1.0, -0.5)
+    canvas.lay(palette.gravel * ground_tint, cover.gravel * 0.95 * fresh)
+    canvas.lay(region.shrub, cover.gravel * 0.7 * (1.0 - fresh))
     for k, road in enumerate(cover.road):
         if (date - region.event).days / 365.25 >= palette.road_year[k]:
             canvas.lay(palette.road[k] * ground_tint, 0.95 * road)
