@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
+from hazard.config.diagnostics import DensitiesConfig, ResidualsConfig
 from hazard.config.study import Fraction, Positive
 from hazard.config.validation import Section
 from hazard.variables import PAST_WINDOWS
@@ -338,6 +339,10 @@ class FitConfig(Section):
     """scores and intervals"""
     maps: MapsConfig = MapsConfig()
     """maps"""
+    residuals: ResidualsConfig | None = ResidualsConfig()
+    """residual section of the report; null leaves it out"""
+    densities: DensitiesConfig | None = DensitiesConfig()
+    """densities of the inventories, where there are outlines; null leaves them out"""
     report: ReportConfig = ReportConfig()
     """report"""
 

@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from hazard.archive.names import (
+    DENSITIES_FOLDER,
     MAPS_FOLDER,
     MAPS_NETCDF,
     MAPS_ZARR,
     MODELS_FOLDER,
     PREDICTIONS_NAME,
     REPORT_INDEX,
+    RESIDUALS_FOLDER,
     SCOREBOARD_CSV,
     SCOREBOARD_PARQUET,
 )
@@ -27,6 +29,7 @@ from hazard.cube.run import run_cube
 from hazard.errors import DataError
 from hazard.estimate.run import Estimates, estimate_run
 from hazard.evaluate.run import evaluate_run
+from hazard.fit.diagnostics import make_densities, make_residuals
 from hazard.fit.docs_folder import require_docs
 from hazard.fit.machine import describe_machine
 from hazard.geo.beside import write_beside
@@ -87,6 +90,9 @@ def fit_run(
             )  # fmt: skip
         with part("evaluation"):
             evaluate_run(run, config, session.reporter)
+        with part("residuals and densities"):
+            make_residuals(config, run, session)
+            make_densities(config, cube, run, session)
         _write_records(config, run, found, seconds, started, overrides, xla_flags)
         with part("report"), session.reporter.task("report", STEPS) as advance:
             page = write_report(run, config, advance)
@@ -131,7 +137,8 @@ def _write_records(
     paths = {
         "predictions": PREDICTIONS_NAME, "maps": MAPS_FOLDER, "maps_netcdf": MAPS_NETCDF,
         "maps_zarr": MAPS_ZARR, "models": MODELS_FOLDER, "scoreboard": SCOREBOARD_PARQUET,
-        "scoreboard_csv": SCOREBOARD_CSV, "report": REPORT_INDEX,
+        "scoreboard_csv": SCOREBOARD_CSV, "residuals": RESIDUALS_FOLDER,
+        "densities": DENSITIES_FOLDER, "report": REPORT_INDEX,
     }  # fmt: skip
     record["files"] |= {key: name for key, name in paths.items() if (run / name).exists()}
     record["written"] = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")

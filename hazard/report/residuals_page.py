@@ -1,14 +1,17 @@
-"""Residual maps, observed minus predicted, and how far neighbours share them (Moran's I)."""
+"""Residual maps, Moran's I, and the residual section of the forecast that the report is about."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from hazard.archive.names import RESIDUALS_FOLDER
+from hazard.report.folder_pages import FolderPage, folder_page
 from hazard.report.maps_page import MapSet, draw_epoch_maps
 from hazard.report.page import Page, absent, sentence, shown
 from hazard.report.scores_tables import main_scheme
 from hazard.report.source import Source
-from stats.command.pages import heading, table
+from stats.command import residuals_run
+from stats.command.pages import escape, heading, table
 
 RESIDUAL = MapSet(
     quantity="residual", title="Observed - predicted area density", unit="% of the cell",
@@ -27,17 +30,23 @@ def residuals_page(source: Source) -> Page:
     scheme, model = main_scheme(source), source.subject
     maps = source.evaluation.maps(scheme) if scheme is not None else None
     moran = source.evaluation.rows("moran")
-    if scheme is None or model is None or (maps is None and moran is None):
+    section = folder_page(
+        source, RESIDUALS_FOLDER, page=residuals_run.PAGE, record=residuals_run.RECORD,
+        layout=(residuals_run.LAYOUT, residuals_run.LAYOUT_VERSION),
+    )  # fmt: skip
+    if scheme is None or model is None or (maps is None and moran is None and section is None):
         return Page(
             name="residuals", title=title, summary="Not in this run.",
             parts=[absent("Residuals", "the evaluation left none")],
         )  # fmt: skip
     parts = [
+        *_section_parts(source, section),
+        heading("Maps of observed minus expected density", 2),
         sentence(
             "Observed minus expected area density of held-out forecasts: orange where more "
             "landslide area came than was expected, purple where less."
         ),
-        heading(source.scheme_title(scheme), 2),
+        sentence(f"Data were held out by {source.scheme_title(scheme)}."),
     ]
     if maps is not None and model in list(maps["models"]):
         residual = maps["residual_percent"][list(maps["models"]).index(model)]
@@ -62,8 +71,33 @@ def residuals_page(source: Source) -> Page:
     parts += [heading("Do neighbours share their residuals?", 2), *_moran(source, scheme)]
     return Page(
         name="residuals", title=title, parts=parts,
-        summary="Where more or less came than was expected, and Moran's I.",
+        summary=(
+            "What the forecast leaves unexplained, in plain words; calibration, dependence between "
+            "neighbours and on predictors; where more or less came than was expected."
+        ),
     )  # fmt: skip
+
+
+def _section_parts(source: Source, section: FolderPage | None) -> list[str]:
+    if section is None:
+        return [
+            absent(
+                "The residual section", "fit.residuals is null, or the forecasts do not give one "
+                "(log.jsonl has the reason)",
+            )
+        ]  # fmt: skip
+    settings = section.record["settings"]
+    against = section.record.get("best")
+    return [
+        sentence(
+            f"The forecast of {escape(source.model_label(str(settings['model'])))}, "
+            f"{escape(source.scheme_label(str(settings['scheme'])))}"
+            + (f"; of the references the best by log score is "
+               f"{escape(source.model_label(str(against)))}" if against else "")
+            + ". Tables of everything lie in `residuals/` of the run folder."
+        ),
+        section.text,
+    ]  # fmt: skip
 
 
 def _moran(source: Source, scheme: str) -> list[str]:

@@ -13,6 +13,7 @@ from hazard.report.association_page import association_page
 from hazard.report.confusion_page import confusion_page
 from hazard.report.curves_page import curves_page
 from hazard.report.data_page import data_page
+from hazard.report.densities_page import densities_page
 from hazard.report.density_page import density_page
 from hazard.report.leaks_page import leaks_page
 from hazard.report.maps_page import maps_page
@@ -46,6 +47,7 @@ PAGES: Sequence[Callable[[Source], Page]] = (
     confusion_page,
     residuals_page,
     density_page,
+    densities_page,
     association_page,
     leaks_page,
     standards_page,

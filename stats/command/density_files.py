@@ -183,6 +183,9 @@ def _draw(run: DensityRun, folder: Path) -> dict[str, Path]:
     extent = (west, north - rows * cell, west + columns * cell, north)
     every = np.concatenate([e.density.per_km2[run.window.inside] for e in run.epochs])
     top = float(np.percentile(every, 99.8)) or 1.0
+    tops = [float(e.density.per_km2[run.window.inside].max()) for e in run.epochs]
+    # After a quake most epochs would be black beside the first on a linear scale.
+    uneven = min(tops) < top / 10.0
     drawn: dict[str, Path] = {}
 
     def page(name: str, panels: list[MapPanel], title: str) -> None:
@@ -202,7 +205,8 @@ def _draw(run: DensityRun, folder: Path) -> dict[str, Path]:
         [
             MapPanel(
                 values=e.density.per_km2, extent_m=extent, title=e.points.name,
-                unit="landslides/km2", limits=(0.0, top),
+                unit="landslides/km2", kind="log" if uneven else "sequential",
+                limits=(top / 1000.0, top) if uneven else (0.0, top),
             )
             for e in run.epochs
         ],

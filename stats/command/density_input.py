@@ -155,7 +155,7 @@ def window_of(
         )  # fmt: skip
     return (
         Window(inside=inside, west_m=west, north_m=north, cell_m=cell),
-        f"{settings.window}, cells by their centres",
+        f"{settings.window.name}, cells by their centres",
     )
 
 

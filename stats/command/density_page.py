@@ -17,7 +17,10 @@ HEADER = (
 )  # fmt: skip
 SHORT = ("epoch", "n", "total [km2]", "per km2", "area density [%]")  # of a terminal
 _CAPTIONS = {
-    "density": "Kernel density of landslides [1/km2], one colour scale for all epochs.",
+    "density": (
+        "Kernel density of landslides [1/km2], one colour scale for all epochs, logarithmic where "
+        "they differ much."
+    ),
     "hot_spots": (
         "Where more landslides lie near each other (hot), or fewer (cold), than an even scatter of "
         "as many would give: binomial law of the number in a neighbourhood, false discovery rate "

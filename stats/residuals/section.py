@@ -151,7 +151,7 @@ def residual_section(
             "narrow"
         )
     expected = cases.law.mean()
-    asked = {name: v for name, v in _asked(cases, expected).items() if np.unique(v).size > 1}
+    asked = questions_of(cases, expected)
     block_tests: tuple[ResidualTest, ...] = ()
     if dependent and block is not None:
         block_tests, said = _block_tests(cases, residuals, asked, block)
@@ -217,8 +217,13 @@ def _block_tests(
     return found, []
 
 
-def _asked(cases: ForecastCases, expected: FloatArray) -> dict[str, Labels]:
-    """What residuals may depend on: the forecast, within each fold too, predictors, the epoch."""
+def questions_of(cases: ForecastCases, expected: FloatArray) -> dict[str, Labels]:
+    """What residuals may depend on: the forecast, within each fold too, predictors, the epoch.
+
+    Args:
+        cases: with predictors and folds.
+        expected: (case,) expected values of the forecast.
+    """
     asked: dict[str, Labels] = {"forecast": expected, **cases.predictors}
     if cases.fold is not None:
         # A fold that saw its outcomes is right in another way than the others.
@@ -226,7 +231,8 @@ def _asked(cases: ForecastCases, expected: FloatArray) -> dict[str, Labels]:
             inside = np.where(cases.fold == fold, expected, float(np.median(expected)))
             asked[f"forecast, fold {fold}"] = inside
     asked["epoch"] = np.unique(cases.epoch, return_inverse=True)[1].reshape(-1)
-    return asked
+    # What does not vary is no question.
+    return {name: v for name, v in asked.items() if np.unique(v).size > 1}
 
 
 def _against_references(

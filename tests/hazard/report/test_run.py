@@ -42,9 +42,10 @@ def test_every_page_is_stamped_and_every_figure_is_there(run):
     report = run / "report"
     names = {path.stem for path in report.glob("*.md")}
     wanted = {"index", "data", "maps", "scores", "curves", "confusion", "residuals", "density",
-              "association", "leaks", "standards", "provenance", "scores_random"}  # fmt: skip
+              "association", "leaks", "standards", "provenance", "scores_random",
+              "densities"}  # fmt: skip
     assert wanted <= names
-    assert len(PAGES) == 11
+    assert len(PAGES) == 12
     used = set()
     for name in names:
         assert "SYNTHETIC" in text_of(report / "html" / f"{name}.html"), name
