@@ -1,11 +1,11 @@
 """Speed and peak memory of mapping a scene, against simpler ways of doing the same.
 
-    python benchmarks/mapping.py                       # 3072 x 3072 x 4, three rounds
-    python benchmarks/mapping.py --side 6144 --rounds 1
+    python benchmarks/mapping.py                       # 2048 x 2048 x 4, three rounds
+    python benchmarks/mapping.py --network convolutions --contestants bare map plain torch
     python benchmarks/mapping.py --big                 # 20,000 x 20,000 x 4, made on the fly
 
-One network of plain convolutions (4 bands to 32, four layers of 3 x 3, one logit; five pixels to
-either side), with the same weights everywhere:
+The network is the default one, with the halo that it needs; or plain convolutions (4 bands to 32,
+four layers of 3 x 3, one logit; five pixels to either side), of which PyTorch is given the same:
 
 ``bare``   the passes alone: as many batches as the map needs, one batch over and over
 ``map``    `detection.mapping.map_scene`, from a tiled GeoTIFF to two finished COGs
@@ -31,8 +31,9 @@ from itertools import pairwise
 from pathlib import Path
 
 BANDS, WIDTH, LAYERS = 4, 32, 4
-TILE, BATCH = 512, 2
+BATCH = 2
 CONTESTANTS = ("bare", "map", "plain", "torch")
+NETWORKS = ("default", "convolutions")
 
 
 class Clock:
@@ -62,19 +63,33 @@ def weights():
     return kernels
 
 
-def jax_forward():
-    """Raw batch -> probability, compiled."""
+def jax_forward(network):
+    """Raw batch -> probability, compiled, and the receptive field."""
     from hazard.training.platform import set_cpu_flags
 
     set_cpu_flags()
     import jax
     import jax.numpy as jnp
     import numpy as np
+    from flax import nnx
 
+    from detection.models.registry import build_model
+    from detection.models.span import ReceptiveField
+    from hazard.training.functional import functional, variables_of
+
+    if network == "default":
+        module = build_model("default", {"bands": BANDS}, nnx.Rngs(0))
+        variables, apply = variables_of(module), functional(module)
+
+        @jax.jit
+        def default(arrays, image):
+            return jax.nn.sigmoid(apply(arrays, {"image": image})[0]["logit"])
+
+        return lambda b: np.asarray(default(variables, b["image"])), module.receptive_field()
     kernels = [jnp.asarray(k) for k in weights()]
 
     @jax.jit
-    def run(image):
+    def convolutions(image):
         x = image
         for number, kernel in enumerate(kernels):
             x = jax.lax.conv_general_dilated(
@@ -83,13 +98,17 @@ def jax_forward():
             x = jax.nn.relu(x) if number + 1 < len(kernels) else x
         return jax.nn.sigmoid(x[..., 0])
 
-    return lambda batch: np.asarray(run(batch["image"]))
+    reach = LAYERS + 1
+    field = ReceptiveField(before_px=reach, after_px=reach, stride_px=1)
+    return lambda batch: np.asarray(convolutions(batch["image"])), field
 
 
 def torch_forward():
-    """The same, by PyTorch, channels last."""
+    """The convolutions by PyTorch, and their receptive field."""
     import numpy as np
     import torch
+
+    from detection.models.span import ReceptiveField
 
     kernels = [torch.from_numpy(k.transpose(3, 2, 0, 1).copy()) for k in weights()]
 
@@ -101,14 +120,8 @@ def torch_forward():
                 x = torch.relu(x) if number + 1 < len(kernels) else x
             return np.ascontiguousarray(torch.sigmoid(x[:, 0]).numpy())
 
-    return run
-
-
-def field():
-    from detection.models.span import ReceptiveField
-
     reach = LAYERS + 1
-    return ReceptiveField(before_px=reach, after_px=reach, stride_px=1)
+    return run, ReceptiveField(before_px=reach, after_px=reach, stride_px=1)
 
 
 def source(path):
@@ -123,73 +136,80 @@ def source(path):
     )  # fmt: skip
 
 
-def settings(**changes):
+def settings():
     from detection.mapping.scene_map import MapSettings
 
-    return MapSettings(tile_px=TILE, batch=BATCH, **changes)
+    return MapSettings(batch=BATCH)
 
 
-def warm(forward, tiles=BATCH):
+def warm(forward, tile, tiles):
     """First passes: compilation and thread pools."""
     import numpy as np
 
     rng = np.random.default_rng(0)
-    batch = {"image": rng.random((tiles, TILE, TILE, BANDS), dtype=np.float32)}
+    batch = {"image": rng.random((tiles, tile, tile, BANDS), dtype=np.float32)}
     for _ in range(2):
         forward(batch)
     return batch
 
 
-def bare(path, out):
-    """The passes alone."""
-    forward = jax_forward()
+def planned(path, network):
+    """Forward function, receptive field, job, and a batch that has passed."""
+    forward, field = jax_forward(network)
     from detection.mapping.scene_map import plan_map
 
-    job = plan_map((forward,), source(path), settings=settings(), receptive_field=field())
+    job = plan_map((forward,), source(path), settings=settings(), receptive_field=field)
+    return forward, field, job, warm(forward, job.tiling.rows.size_px, job.batch)
+
+
+def bare(path, network):
+    """The passes alone."""
+    forward, _, job, batch = planned(path, network)
     batches = sum(len(job.chunks(row)) for row in range(len(job.tiling.rows)))
-    batch = warm(forward, job.batch)
     clock = Clock()
     for _ in range(batches):
         forward(batch)
     return clock.read()
 
 
-def mapped(path, out):
+def mapped(path, network, out):
     """What the package does."""
-    forward = jax_forward()
-    from detection.mapping.scene_map import map_scene, plan_map
+    forward, field, _, _ = planned(path, network)
+    from detection.mapping.scene_map import map_scene
 
-    job = plan_map((forward,), source(path), settings=settings(), receptive_field=field())
-    warm(forward, job.batch)
     clock = Clock()
-    map_scene(
-        forward, source(path), out, threshold=0.5, receptive_field=field(), settings=settings()
-    )
+    map_scene(forward, source(path), out, threshold=0.5, receptive_field=field, settings=settings())
     return clock.read()
 
 
-def whole_array(path, out, forward):
+def whole_array(path, network, out):
     """The usual script."""
+    forward, field = torch_forward() if network is None else jax_forward(network)
     import numpy as np
     import rasterio
 
     from detection.mapping.tiles import plan_tiles
 
-    warm(forward)
+    with rasterio.open(path) as dataset:
+        tiling = plan_tiles(dataset.shape, field)
+    side = tiling.rows.size_px
+    warm(forward, side, BATCH)
     clock = Clock()
     with rasterio.open(path) as dataset:
         image = np.moveaxis(dataset.read(), 0, -1).astype(np.float32) * np.float32(1e-4)
         profile = dataset.profile
-    tiling = plan_tiles(image.shape[:2], field(), tile_px=TILE)
-    total = np.zeros(image.shape[:2], np.float32)
-    weight = np.zeros(image.shape[:2], np.float32)
+    shape = image.shape[:2]
+    # To a multiple of the stride.
+    pads = [(0, axis.padded_px - axis.length_px) for axis in (tiling.rows, tiling.columns)]
+    image = np.pad(image, (*pads, (0, 0)))
+    total, weight = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
     corners = [(y, x) for y in range(len(tiling.rows)) for x in range(len(tiling.columns))]
     for first in range(0, len(corners), BATCH):
         some = corners[first : first + BATCH]
-        batch = np.zeros((BATCH, TILE, TILE, BANDS), np.float32)
+        batch = np.zeros((BATCH, side, side, BANDS), np.float32)
         for k, (row, column) in enumerate(some):
             y, x = tiling.rows.starts[row], tiling.columns.starts[column]
-            batch[k] = image[y : y + TILE, x : x + TILE]
+            batch[k] = image[y : y + side, x : x + side]
         found = forward({"image": batch})
         for k, (row, column) in enumerate(some):
             y, x = tiling.rows.starts[row], tiling.columns.starts[column]
@@ -268,27 +288,27 @@ def make_scene(path, side):
     )
 
 
-def work(name, path):
+def work(name, path, network):
     """One measurement in this process, as a line of JSON."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder)
-        if name == "big":
-            found = big(out)
-        elif name == "bare":
-            found = bare(path, out)
-        elif name == "map":
-            found = mapped(path, out)
-        else:
-            forward = jax_forward() if name == "plain" else torch_forward()
-            found = whole_array(path, out, forward)
+        found = {
+            "big": lambda: big(out),
+            "bare": lambda: bare(path, network),
+            "map": lambda: mapped(path, network, out),
+            "plain": lambda: whole_array(path, network, out),
+            "torch": lambda: whole_array(path, None, out),
+        }[name]()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(json.dumps({**found, "peak_mb": peak}))
 
 
-def measure(name, path):
+def measure(name, path, network):
     """A measurement in a process of its own."""
+    if name == "torch" and network != "convolutions":
+        return {"reason": "the default network is written in JAX alone; --network convolutions"}
     done = subprocess.run(
-        [sys.executable, __file__, "--worker", name, "--scene", str(path)],
+        [sys.executable, __file__, "--worker", name, "--scene", str(path), "--network", network],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     if done.returncode and name == "torch" and "No module named 'torch'" in done.stderr:
@@ -300,18 +320,19 @@ def measure(name, path):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--side", type=int, default=3072)
+    parser.add_argument("--side", type=int, default=2048)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--contestants", nargs="+", default=list(CONTESTANTS), choices=CONTESTANTS)
+    parser.add_argument("--network", default="default", choices=NETWORKS)
     parser.add_argument("--big", action="store_true")
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     parser.add_argument("--scene", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.worker:
-        work(options.worker, options.scene)
+        work(options.worker, options.scene, options.network)
         return
     if options.big:
-        found = measure("big", Path("none"))
+        found = measure("big", Path("none"), options.network)
         print(f"20,000 x 20,000 x 4: {found['wall']:.0f} s, peak {found['peak_mb']:.0f} MB")
         return
     with tempfile.TemporaryDirectory() as folder:
@@ -321,8 +342,9 @@ def main():
         for _ in range(options.rounds):
             for name, found in results.items():
                 if not found or "reason" not in found[0]:
-                    found.append(measure(name, path))
-    print(f"{options.side} x {options.side} x {BANDS}, best of {options.rounds}")
+                    found.append(measure(name, path, options.network))
+    side = options.side
+    print(f"{side} x {side} x {BANDS}, network {options.network}, best of {options.rounds}")
     print("| | wall s | processor s | Mpx/s | peak MB |\n|---|---:|---:|---:|---:|")
     best = {}
     for name, found in results.items():

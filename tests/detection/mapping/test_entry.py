@@ -79,6 +79,20 @@ def test_the_map_of_files_is_that_of_the_arrays(entry, tmp_path):
             np.testing.assert_array_equal(a.read(1), b.read(1))
 
 
+def test_cloud_is_not_seen(entry, tmp_path):
+    cloud = np.zeros((90, 70), np.uint8)
+    cloud[20:40, 10:30] = 1
+    path = write(tmp_path / "cloud.tif", cloud, utm((90, 70)))
+    cloudy = entry.model_copy(update={"cloud": path})
+    found = map_scene(
+        first_band, EntryScene(cloudy), tmp_path, threshold=0.5, receptive_field=PIXELWISE
+    )
+    with rasterio.open(found.probability) as dataset:
+        steps = dataset.read(1)
+    assert (steps[20:40, 10:30] == NOT_SEEN).all()
+    assert (steps != NOT_SEEN).any()
+
+
 def test_another_file_is_another_scene(entry):
     before = EntryScene(entry).identity()
     assert EntryScene(entry).identity() == before

@@ -121,6 +121,19 @@ def test_a_model_travels_and_keeps_its_identity(model):
     assert model_identity(other) != model_identity(model)
 
 
+@pytest.mark.slow
+def test_processes_give_the_map_of_threads_bit_by_bit(tmp_path, model):
+    pytest.importorskip("distributed")
+    scene = random_scene(SHAPE, pre=True)
+    settings = MapSettings(tile_px=64, batch=2)
+    steps = []
+    for name, chosen in (("threads", settings), ("local", replace(settings, scheduler="local"))):
+        found = map_scene(model, scene, tmp_path / name, settings=chosen)
+        with rasterio.open(found.probability) as dataset:
+            steps.append(dataset.read(1))
+    np.testing.assert_array_equal(*steps)
+
+
 def test_a_scene_the_model_was_not_made_for_is_refused(tmp_path, model):
     scene = random_scene(SHAPE, pre=True)
     settings = MapSettings(tile_px=64, batch=2)
