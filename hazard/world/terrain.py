@@ -34,6 +34,8 @@ LIMIT_SLOPE_SD_DEG = 4.0
 ROCKS_KM = 0.5
 BELT_BENDS_KM = 7.0
 CREEP_PIXELS = 0.6
+# Mount Everest, and where ground begins to be pressed below it [m].
+HIGHEST_M, PRESSED_FROM_M = 8849.0, 8000.0
 HALO_KM = 6.0
 FINEST_WARP_M = 62.5
 # (standard deviation, wavelength of about four times this) of bends, in pixels of the parent.
@@ -265,6 +267,22 @@ def _crop(field: Array, level: Level, window_km: tuple[float, float, float, floa
     return np.ascontiguousarray(field[r0:r1, c0:c1])
 
 
+def below_everest(elevation_m: Array) -> Array:
+    r"""Elevation with summits that erosion left too high pressed below the highest on Earth.
+
+    $z$ up to $z_0$ = 8,000 m stays as it is; above, $z_0 + h (1 - e^{-(z - z_0)/h})$ with
+    $z_0 + h$ = 8,849 m: smooth, rising, so that water runs where it ran.
+
+    Example:
+        >>> below_everest(np.array([500.0, 8000.0, 9000.0, 12000.0])).round().tolist()
+        [500.0, 8000.0, 8588.0, 8841.0]
+    """
+    room = HIGHEST_M - PRESSED_FROM_M
+    excess = np.maximum(elevation_m - PRESSED_FROM_M, 0.0)
+    pressed = PRESSED_FROM_M - room * np.expm1(-excess / room)
+    return np.where(excess > 0.0, pressed, elevation_m).astype(elevation_m.dtype)
+
+
 def build_terrain(config: WorldConfig, *, progress: Callable[[int], None] | None = None) -> Terrain:
     """Generate the terrain of a world.
 
@@ -299,11 +317,11 @@ def build_terrain(config: WorldConfig, *, progress: Callable[[int], None] | None
             rng=random_stream(config, "terrain", index=index + 1),
         )
         if level.spacing_km == lattice_km:
-            lattice_z = _crop(level.elevation_m, level, study)
+            lattice_z = below_everest(_crop(level.elevation_m, level, study))
             lattice_area = _crop(level.flow.area_m2, level, study)
         if progress is not None:
             progress(1)
     if lattice_z is None or lattice_area is None:
         raise RuntimeError(f"the terrain has no level at the lattice spacing {lattice_km} km")
-    elevation = _crop(level.elevation_m, level, study)
+    elevation = below_everest(_crop(level.elevation_m, level, study))
     return Terrain(elevation, lattice_z, lattice_area, regional)

@@ -12,7 +12,7 @@ from hazard.geo.fill import fill_depressions
 from hazard.world.settings import WorldConfig
 from hazard.world.simulate import Simulation
 from hazard.world.study_area import mapped_cells
-from hazard.world.terrain import Terrain, build_terrain
+from hazard.world.terrain import Terrain, below_everest, build_terrain
 
 FULL = WorldConfig(pixels_per_cell=4, seed=1)
 
@@ -78,3 +78,15 @@ def test_finer_pixels_leave_the_lattice_alone() -> None:
     fine = build_terrain(WorldConfig(extent_cells=(16, 16), pixels_per_cell=16, seed=2))
     np.testing.assert_array_equal(coarse.lattice_elevation_m, fine.lattice_elevation_m)
     assert fine.elevation_m.shape == (256, 256)
+
+
+def test_no_summit_is_above_everest_and_water_runs_where_it_ran():
+    z = np.linspace(-100.0, 15_000.0, 4000)
+    pressed = below_everest(z)
+    assert pressed.max() < 8849.0
+    low = z <= 8000.0
+    assert np.array_equal(pressed[low], z[low])
+    # Rising, and without a step or a bend where the pressing begins.
+    slope = np.diff(pressed) / np.diff(z)
+    assert (slope > 0.0).all()
+    assert np.abs(np.diff(slope)).max() < 0.01
