@@ -125,6 +125,7 @@ def settings_of(config: DetectionConfig) -> ChainSettings:
         choice=choice, recipe=recipe,
         fine_tuning_epochs=section.fine_tuning_epochs or recipe.epochs,
         joint_epochs=section.joint_epochs or recipe.epochs,
+        few_scratch_epochs=section.few_scratch_epochs or recipe.epochs,
         inputs=inputs_of(config.preparation_of(network)),
         own_standardisation=section.standardisation == "own", imbalance=imbalance_of(training),
         augment=hook_of(training), measure=training.threshold, members=training.members,

@@ -43,6 +43,7 @@ class ChainSettings:
         recipe: of trainings from fresh weights.
         fine_tuning_epochs: passes from the second region on.
         joint_epochs: passes over several regions together.
+        few_scratch_epochs: passes over a small share of a region from fresh weights.
         inputs: what the preparation makes.
         own_standardisation: fit it in every training; otherwise that of the first region serves
             the whole study.
@@ -59,6 +60,7 @@ class ChainSettings:
     recipe: Recipe
     fine_tuning_epochs: int
     joint_epochs: int
+    few_scratch_epochs: int
     inputs: Inputs
     own_standardisation: bool = False
     imbalance: Imbalance | None = None
@@ -191,6 +193,8 @@ def recipe_of_planned(planned: PlannedTraining, settings: ChainSettings) -> Reci
     epochs = base.epochs
     if planned.parent is not None:
         epochs = settings.fine_tuning_epochs
+    elif planned.kind == "few_scratch":
+        epochs = settings.few_scratch_epochs
     elif len(planned.regions) > 1:
         epochs = settings.joint_epochs
     optimiser = replace(base.optimiser, learning_rate=planned.learning_rate)

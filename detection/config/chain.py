@@ -54,6 +54,8 @@ class ChainConfig(Section):
     """also train on all regions but one, for each"""
     few_share: Annotated[float, Field(gt=0, lt=1)] | None = 0.1
     """share of a region's patches for the comparison on few data; null leaves it out"""
+    few_scratch_epochs: Annotated[int, Field(ge=1)] | None = None
+    """passes over these few patches from fresh weights; absent: those of the training"""
     few_repeats: Annotated[int, Field(ge=1)] = 1
     """draws of that share"""
 

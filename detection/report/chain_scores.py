@@ -11,7 +11,7 @@ from detection.report.figures import (
     draw_intervals,
     draw_matrices,
 )
-from detection.report.page import Page, absent, bullets, interval_text, paragraph, shown
+from detection.report.page import Page, absent, bullets, interval_cell, paragraph, shown
 from stats.command.pages import heading, table
 
 MEAN = "mean of regions"
@@ -35,8 +35,8 @@ QUANTITIES = {
     ),
     "few": (
         "Few data", "from the chain", "from scratch",
-        "The same small share of the region's patches, equally many steps: from the weights that "
-        "the chain has on arrival, and from fresh ones.",
+        "The same small share of the region's patches: fine-tuned from the weights that the chain "
+        "has on arrival, and from fresh ones.",
     ),
 }  # fmt: skip
 DESIGN_NAMES = {
@@ -122,7 +122,7 @@ def _matrix_rows(source: ChainSource, scope: str, ground: str) -> list[list[obje
         name = str(training["name"])
         cells = dict(source.cells(name, scope=scope, ground=ground))
         if cells:
-            rows.append([name, *(interval_text(cells.get(r, {}), "score") for r in source.order)])
+            rows.append([name, *(interval_cell(cells.get(r, {}), "score") for r in source.order)])
     return rows
 
 
@@ -167,12 +167,14 @@ def transfer_page(source: ChainSource) -> Page:
         if not rows:
             parts.append(absent(title, "it was not asked for"))
             continue
+        if quantity == "few":
+            parts.append(paragraph(_steps(source)))
         parts.append(
             table(
                 ["fine-tuning", "region", first, second, "difference", "verdict", "blocks"],
                 [
-                    [row["variant"], short(row["region"]), interval_text(row, "first"),
-                     interval_text(row, "second"), interval_text(row, "difference", signed=True),
+                    [row["variant"], short(row["region"]), interval_cell(row, "first"),
+                     interval_cell(row, "second"), interval_cell(row, "difference", signed=True),
                      row["verdict"], row["n_blocks"]]
                     for row in rows
                 ],
@@ -184,12 +186,29 @@ def transfer_page(source: ChainSource) -> Page:
     )  # fmt: skip
 
 
+def _steps(source: ChainSource) -> str:
+    """Steps of both sides of the comparison on few data."""
+
+    def of(kind: str) -> tuple[str, str]:
+        own = [t for t in source.trainings if t["planned"]["kind"] == kind]
+        sizes = sorted({t["patches"]["train"] for t in own})
+        steps = "/".join(str(n) for n in sorted({t["steps"] for t in own}))
+        return steps, f"{sizes[0]}" if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"
+
+    (tuned, patches), (fresh, _) = of("few_transfer"), of("few_scratch")
+    return (
+        f"{patches} patches per region, repeated. Fine-tuning took {tuned} steps, training from "
+        f"scratch {fresh}; the weights that the chain arrives with had the steps of its earlier "
+        "stages before."
+    )
+
+
 def designs_page(source: ChainSource) -> Page:
     """Conventional, combined, leave-one-out and the chain side by side."""
     title = "Alone, together, or all but one"
     parts = [
         paragraph(
-            "Four ways to train for a region, on the same network and scored on the same ground. "
+            "Ways to train one network for a region, scored on the same ground. "
             "Gains are paired differences to training on the region alone."
         ),
         bullets(
@@ -215,10 +234,10 @@ def designs_page(source: ChainSource) -> Page:
             table(
                 ["trained on", "region", "F1", "gain over the region alone", "MCC", "blocks"],
                 [
-                    [DESIGN_NAMES[row["design"]], short(row["region"]), interval_text(row, "score"),
+                    [DESIGN_NAMES[row["design"]], short(row["region"]), interval_cell(row, "score"),
                      "reference" if row["design"] == "conventional"
-                     else interval_text(row, "gain", signed=True),
-                     interval_text(correlations.get((row["design"], row["region"]), {}), "score"),
+                     else interval_cell(row, "gain", signed=True),
+                     interval_cell(correlations.get((row["design"], row["region"]), {}), "score"),
                      row["n_blocks"]]
                     for row in rows
                 ],
@@ -240,7 +259,7 @@ def _designs_figure(source: ChainSource, rows: list[Row]) -> str:
         if own:
             series[name] = np.array([_ends(own.get(r, {}), "score") for r in regions])
     panel = IntervalPanel(
-        title="four ways to train", label="F1 [-]", names=[short(r) for r in regions],
+        title="F1 by region", label="F1 [-]", names=[short(r) for r in regions],
         series=series, reference=None,
     )  # fmt: skip
     path = draw_intervals(
@@ -248,7 +267,7 @@ def _designs_figure(source: ChainSource, rows: list[Row]) -> str:
         synthetic=source.synthetic, columns=1,
         notes=[f"Bars: {source.level} intervals by blocks of ground."],
     )  # fmt: skip
-    return shown(path, "F1 of four ways to train, region by region.", synthetic=source.synthetic)
+    return shown(path, "F1 of the ways to train, region by region.", synthetic=source.synthetic)
 
 
 def _ends(row: Row, name: str) -> tuple[float, float, float]:

@@ -55,10 +55,11 @@ def _few(source: ChainSource) -> str:
     }[row["verdict"]]
     regions = [r for r in source.transfers("few") if r["region"] != MEAN]
     each = "; ".join(f"{short(r['region'])}: {r['verdict']}" for r in regions)
+    ending = f" Region by region: {each}." if len(regions) > 1 else ""
     return (
         f"{verdict} on {share:.0%} of a new region's patches: F1 {interval_text(row, 'first')} "
         f"against {interval_text(row, 'second')} from scratch on the same patches, difference "
-        f"{interval_text(row, 'difference', signed=True)} {_of(row)}. Region by region: {each}."
+        f"{interval_text(row, 'difference', signed=True)} {_of(row)}.{ending}"
     )
 
 

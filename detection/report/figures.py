@@ -253,8 +253,12 @@ def draw_losses(
     Raises:
         ValueError: no histories.
     """
+    from matplotlib.ticker import MaxNLocator
+
     styles = styles_of(["training", "validation"])
-    legend = {name: line_handle(style) for name, style in styles.items()}
+    watched = any(e.get("validation") is not None for h in histories.values() for e in h)
+    shown = [name for name in styles if watched or name == "training"]
+    legend = {name: line_handle(styles[name]) for name in shown}
     top = max(float(np.mean(entry["loss"])) for history in histories.values() for entry in history)
     written = []
     for file, heading, part in pages_of(list(histories), path, per_page=12, title=title):
@@ -276,6 +280,7 @@ def draw_losses(
                         style = styles[kind]
                         ax.plot(epochs, values, color=style.colour, linestyle=style.line)
                 ax.set_ylim(0.0, 1.05 * top)
+                ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
                 ax.set_title(name, fontsize=7)
                 ax.set_xlabel("epoch", fontsize=7)
                 ax.set_ylabel("loss [-]", fontsize=7)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from detection.report.page import bullets, paragraph
+from detection.report.page import bullets
 from detection.training.model_file import model_record
 from stats.command.pages import heading, table
 
@@ -54,8 +54,8 @@ def model_card_parts(folder: Path, *, synthetic: bool) -> list[str]:
         "type.",
         "Takes raw values in the bands, unit and pixel above; a file of another kind is refused, "
         "not resampled or rescaled.",
-        "Scores hold for ground like that of the test part. Other regions, sensors, seasons and "
-        "mappers need scores of their own; recall falls with the size of the landslide.",
+        "Scores hold for ground like that of the test part; other regions, sensors, seasons and "
+        "mappers need scores of their own. Landslides of a few pixels are easily missed.",
         "Fresh scars, river gravel, bare rock, fields and clouds that the mask missed look alike "
         "to bands alone: expect false alarms there.",
         "The output is a score between 0 and 1; unless the loss was cross-entropy alone it is no "
@@ -69,7 +69,7 @@ def model_card_parts(folder: Path, *, synthetic: bool) -> list[str]:
         heading("Standardisation, stored with the weights", 2),
         table(["channel", "mean", "scale"], scale),
         heading("Use and limits", 2),
-        paragraph("For those who want to run it:"), bullets(limits),
+        bullets(limits),
     ]  # fmt: skip
 
 

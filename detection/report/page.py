@@ -29,7 +29,6 @@ _CSS = """\
 .bd-page-width { max-width: 110rem !important; }
 .bd-main .bd-content .bd-article-container { max-width: 80rem !important; }
 .bd-article table { font-size: 0.85rem; }
-.bd-article table td { white-space: nowrap; }
 .bd-article figure img { border: 1px solid #d9d9d9; }
 """
 
@@ -171,3 +170,8 @@ def interval_text(row: Mapping[str, str | float], name: str, *, signed: bool = F
     if low in ("", None) or high in ("", None):
         return f"{text} (no interval)"
     return f"{text} ({float(low):{sign}.3f} to {float(high):{sign}.3f})"
+
+
+def interval_cell(row: Mapping[str, str | float], name: str, *, signed: bool = False) -> str:
+    """`interval_text` that a narrow column does not break."""
+    return interval_text(row, name, signed=signed).replace(" ", "\u00a0")
