@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import spatial
 
-from stats.case_arrays import BoolArray, FloatArray, UndefinedScoreError, as_finite
+from stats.case_arrays import BoolArray, FloatArray, IntArray, UndefinedScoreError, as_finite
 
 # Above this the mean distance is that of as many random pairs as this many cases have.
 MOST_FOR_ALL_PAIRS = 2000
@@ -53,7 +53,7 @@ class Applicability:
     threshold: float
     training_index: FloatArray
     mean_distance: float
-    nearest: np.ndarray[tuple[int, ...], np.dtype[np.int64]]
+    nearest: IntArray
     names: tuple[str, ...]
 
 
@@ -120,11 +120,11 @@ def applicability(
         here = number == one
         between[here] = spatial.cKDTree(old[~here]).query(old[here])[0]
     distance, nearest = spatial.cKDTree(old).query(fresh)
-    index, own = distance / mean, between / mean
+    index, own = np.asarray(distance) / mean, between / mean
     threshold = upper_whisker(own)
     return Applicability(
-        index=index, inside=index <= threshold, threshold=threshold, training_index=own,
-        mean_distance=mean, nearest=nearest.astype(np.int64), names=tuple(names),
+        index=index, inside=np.asarray(index <= threshold), threshold=threshold, training_index=own,
+        mean_distance=mean, nearest=np.asarray(nearest, dtype=np.int64), names=tuple(names),
     )  # fmt: skip
 
 
