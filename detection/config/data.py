@@ -94,9 +94,10 @@ class PatchConfig(Section):
 class SplitConfig(Section):
     """What is held out. Training, validation and test never share a pixel of ground."""
 
-    by: Literal["block", "region", "epoch", "given", "random_patches"] = "block"
+    by: Literal["block", "region", "epoch", "given", "group", "random_patches"] = "block"
     """block: squares of ground, the same on every date; region or epoch: by name; given: the parts
-    that the data set comes in; random_patches: as several papers did, which puts neighbours of
+    that the data set comes in; group: patches that came cut, those that look alike together;
+    random_patches: as several papers did, which puts neighbours of
     training patches into the test part"""
     block_m: Positive = 480.0
     """block, and validation by share: side of a square [m]; several times that of a patch"""
@@ -175,6 +176,15 @@ class StudyConfig(Section):
     @model_validator(mode="after")
     def _split_fits_layout(self) -> StudyConfig:
         cut = self.data is not None and self.source.layout != "scenes"
-        if self.data is not None and self.split.by == "given" and not cut:
-            raise ValueError("found split.by given for scenes; expected block, region or epoch")
+        if cut and self.split.by not in ("given", "group", "random_patches"):
+            raise ValueError(
+                f"found split.by {self.split.by} for patches that came cut; expected given, group "
+                "or random_patches"
+            )
+        if self.data is not None and self.split.by in ("given", "group") and not cut:
+            raise ValueError(
+                f"found split.by {self.split.by} for scenes; expected block, region or epoch"
+            )
+        if cut and self.split.unseen_regions:
+            raise ValueError("found split.unseen_regions for patches that came cut; expected []")
         return self

@@ -38,6 +38,8 @@ class ReportConfig(Section):
 
     panels: Annotated[int, Field(ge=0, le=64)] = 8
     """test patches shown as image, truth, prediction and error"""
+    papers: tuple[Literal["001", "002", "004"], ...] = ()
+    """studies whose tables are looked up in the report (docs/detection_training.md)"""
     dpi: Annotated[int, Field(ge=50, le=600)] = 110
     """resolution of the figures [dots per inch]"""
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from detection.config.data import StudyConfig
+from detection.fit.folder import AUDIT, MANIFEST, write_json
+from detection.fit.machine import data_files, data_root
+from detection.patches.audit import audit, leaks, refuse_leaks
+from detection.patches.manifest import write_manifest
 from detection.patches.patch_set import PatchSet
 from detection.training.study import StudyPatches, count_scenes, study_patches
 from stats.command.frame import Session
+
+# Single patches dealt out, and the parts that others made: what they share is told, not refused.
+PROMISE_NOTHING = ("random_patches", "given")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -21,7 +25,7 @@ class StudyData:
 
     Attributes:
         study: patches and roles.
-        digest: SHA-256 of all patches and roles.
+        digest: SHA-256 of the manifest: of every patch, its role, and the files behind them.
         counts: patches, pixels that count and landslide pixels of every part, plain JSON.
         audit: what the audit for leaks found, one line each.
     """
@@ -29,7 +33,7 @@ class StudyData:
     study: StudyPatches
     digest: str
     counts: dict[str, Any]
-    audit: tuple[str, ...] | None
+    audit: tuple[str, ...]
 
     @property
     def synthetic(self) -> bool:
@@ -41,7 +45,8 @@ def study_data(config: StudyConfig, run: Path, session: Session) -> StudyData:
     """Patches of a study; manifest.json and audit.json in the run folder.
 
     Raises:
-        DataError: data that cannot be used.
+        DataError: data that cannot be used, or parts that share what they should not; a split by
+            random patches, which promises nothing, is warned of instead.
     """
     number = count_scenes(config)
     with session.reporter.task("scenes", number) as advance:
@@ -52,7 +57,18 @@ def study_data(config: StudyConfig, run: Path, session: Session) -> StudyData:
             f"{name}: {found['patches']} patches, {found['positive_patches']} with landslide, "
             f"{100 * found['landslide_share']:.2f} % of {found['pixels']:,} pixels"
         )
-    return StudyData(study=study, digest=_digest(study), counts=counts, audit=None)
+    findings = audit(study.patches, study.split, grids=study.grids or None)
+    write_json(run / AUDIT, [asdict(finding) for finding in findings])
+    if config.split.by not in PROMISE_NOTHING:
+        refuse_leaks(findings)
+    for finding in leaks(findings):
+        session.log.warning(str(finding))
+    digest = write_manifest(
+        run / MANIFEST, study.patches, study.split, findings=findings,
+        files=data_files(config.data), base=data_root(config.data),
+        cut=config.patches.model_dump(mode="json"),
+    )  # fmt: skip
+    return StudyData(study=study, digest=digest, counts=counts, audit=tuple(map(str, findings)))
 
 
 def _parts(study: StudyPatches) -> dict[str, PatchSet]:
@@ -70,18 +86,3 @@ def _counts(patches: PatchSet) -> dict[str, Any]:
         "landslide_pixels": int(landslide.sum()),
         "landslide_share": float(landslide.sum() / max(pixels, 1)),
     }
-
-
-def _digest(study: StudyPatches) -> str:
-    """Of values, masks, origins and roles: what a model depends on."""
-    digest = hashlib.sha256()
-    patches = study.patches
-    digest.update(repr((patches.bands, patches.unit, patches.pixel_m, patches.origin)).encode())
-    digest.update(np.ascontiguousarray(study.split.role).tobytes())
-    for array in (
-        patches.image, patches.valid, patches.truth, patches.known, patches.pre,
-        patches.pre_valid, patches.elevation_m,
-    ):  # fmt: skip
-        if array is not None:
-            digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from detection.config.schema import DetectionConfig
+from detection.fit.data import PROMISE_NOTHING
 from detection.fit.folder import GRID, GRID_TRIALS, write_table
 from detection.training.configured import (
     choice_of,
@@ -62,7 +63,7 @@ def grid_run(
             folder=run / GRID_TRIALS, resume=resume, tell=tell,
             inputs=inputs_of(config.preparation_of(network)), imbalance=imbalance_of(training),
             members=training.members, seed=config.seed, augment=hook_of(training),
-            measure=training.threshold, allow_overlap=config.split.by == "random_patches",
+            measure=training.threshold, allow_overlap=config.split.by in PROMISE_NOTHING,
             parallel=parallel_of(training), cache=ProgramCache(),
         )  # fmt: skip
     best = best_trial(results)

@@ -16,6 +16,7 @@ from numpy import ndarray
 
 from detection.config.schema import DetectionConfig
 from detection.config.training import NetworkConfig
+from detection.fit.data import PROMISE_NOTHING
 from detection.fit.folder import CHECKPOINTS, FINISHED, MODELS, write_json
 from detection.fit.telling import TrainingTeller
 from detection.patches.patch_set import PatchSet
@@ -136,7 +137,7 @@ def _network(
             choice, study.training, study.validation, recipe=recipe, inputs=inputs,
             imbalance=imbalance_of(training), members=training.members, seed=config.seed,
             augment=hook_of(training), measure=training.threshold, watch=training.watch,
-            allow_overlap=config.split.by == "random_patches", checkpoints=checkpoints,
+            allow_overlap=config.split.by in PROMISE_NOTHING, checkpoints=checkpoints,
             resume=resume, save_every_s=training.save_every_s, parallel=parallel_of(training),
             cache=cache, progress=TrainingTeller(session.log, network.title),
             provenance={"study": config.name, "data_sha256": digest, "split": config.split.by},

@@ -2,31 +2,37 @@
 
 from __future__ import annotations
 
-import math
+import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from detection.config.schema import DetectionConfig
-from detection.evaluate.record import ALL, POSITIVES, PROTOCOLS, Evaluation
-from detection.evaluate.units import Score
+from detection.evaluate.figures import draw_figures
+from detection.evaluate.panels import draw_examples
+from detection.evaluate.record import Evaluation
+from detection.evaluate.sections import (
+    CAPTIONS,
+    difference_parts,
+    figure_parts,
+    score_parts,
+    site_parts,
+    size_parts,
+)
 from detection.fit.data import StudyData
-from detection.fit.figures import chosen_patches, draw_history, draw_panels
-from detection.fit.folder import FIGURES, REPORT
+from detection.fit.folder import CONFIG, FIGURES, PROVENANCE, REPORT
 from detection.fit.models import FittedModel
-from detection.fit.scores import Scored, differences
+from detection.fit.scores import Scored
+from detection.report.figures import draw_losses, draw_split
+from detection.report.model_card import model_card_parts
+from detection.report.page import Page, beside, bullets, paragraph, shown, write_pages
+from detection.report.papers import FIT, Paper, Shown, paper_parts
+from detection.report.provenance import provenance_parts
 from detection.training.grid import TrialResult
 from stats.command.frame import Session
-from stats.command.pages import build_html, contents, escape, figure, heading, note, table
-from stats.command.pages import write_page as write_parts
-from stats.command.plots_curves import Curve, CurvePanel, draw_curve_pages
+from stats.command.pages import heading, note, table
 
-COLUMNS = ("f1", "iou", "precision", "recall", "mcc", "average_precision", "boundary_f1")
-NAMES = ("F1", "IoU", "precision", "recall", "MCC", "average precision", "boundary F1")
-SYNTHETIC = (
-    "SYNTHETIC: the scenes are rendered. Nothing on these pages was observed, and no score here "
-    "says how well a model maps real ground."
-)
+ROLE_NAMES = ("unused", "train", "validation", "test")
 
 
 def write_report(
@@ -38,50 +44,64 @@ def write_report(
     trials: Sequence[TrialResult],
     session: Session,
 ) -> Path:
-    """Figures, pages and HTML; returns the first page."""
-    shutil.rmtree(run / FIGURES, ignore_errors=True)
-    shutil.rmtree(run / REPORT, ignore_errors=True)
-    pages = {
-        "index": [*_head(config, data, scored), *_scores_parts(scored)],
-        "sites": _site_parts(config, scored),
-        "models": [*_model_parts(models), *_grid_parts(trials)],
-        "data": _data_parts(config, data),
-    }
-    with session.reporter.task("report", 3) as advance:
-        pages["index"] += _curves(run, scored, config, data.synthetic)
-        if draw_history(
-            models, run / FIGURES / "losses.png", synthetic=data.synthetic, dpi=config.report.dpi
-        ):
-            pages["models"].append(figure("figures/losses.png", "Losses of the networks by epoch."))
-        advance()
-        pages["examples"] = _examples(config, run, data, models, scored)
-        advance()
-        order = ["sites", "examples", "models", "data"]
-        pages["index"].append(contents(order))
-        source = run / REPORT
-        for name, parts in pages.items():
-            write_parts(source / f"{name}.md", parts)
-        shutil.copytree(run / FIGURES, source / "figures")
-        page = build_html(source, source / "html", project=config.title)
-        advance()
-    return page
+    """Figures, pages and HTML; an earlier report is replaced when this one is whole.
+
+    Args:
+        config: the study.
+        run: run folder, with ``provenance.json`` and ``config.yaml``.
+        data: its patches.
+        models: what was trained.
+        scored: their scores, in the same order.
+        trials: of a grid, if there was one.
+        session: progress.
+
+    Returns:
+        Path of ``report/html/index.html``.
+    """
+    target = run / REPORT
+    folder = beside(target)
+    drawing = folder / FIGURES
+    try:
+        with session.reporter.task("report", 4) as advance:
+            drawn = draw_figures(scored.evaluations, drawing, dpi=config.report.dpi)
+            advance()
+            examples = _examples(config, data, models, scored, drawing)
+            advance()
+            pages = [
+                _sites_page(config, scored, drawn),
+                examples,
+                _models_page(config, data, models, trials, drawing),
+                _data_page(config, data, drawing),
+                *_card_pages(data, models),
+            ]
+            names = [page.name for page in pages]
+            papers: dict[Paper, Sequence[Shown]] = {p: FIT[p] for p in config.report.papers}
+            if papers:
+                pages.append(_papers_page(papers, ["index", *names]))
+            pages.append(_provenance_page(run))
+            advance()
+            front = _front(config, data, scored, drawn)
+            index = write_pages(
+                target, pages, front, source=folder, title=config.title, name=config.name,
+                synthetic=data.synthetic,
+            )  # fmt: skip
+            shutil.rmtree(run / FIGURES, ignore_errors=True)
+            shutil.copytree(target / FIGURES, run / FIGURES)
+            advance()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return index
 
 
-def _head(config: DetectionConfig, data: StudyData, scored: Scored) -> list[str]:
-    parts = [heading(config.title)]
-    if data.synthetic:
-        parts.append(note(SYNTHETIC, kind="warning"))
-    best = max(scored.evaluations, key=lambda e: _number(e.score("f1").value))
-    test = data.counts["test"]
-    parts.append(
-        f"Best F1 on test patches: {escape(best.model)}, {shown(best.score('f1'))}. "
-        f"{test['patches']} test patches, {test['positive_patches']} of them with landslide, which "
-        f"covers {100 * test['landslide_share']:.2f} % of {test['pixels']:,} pixels. Every pixel "
-        "counts once, in patches without landslide too; thresholds were chosen on validation "
-        f"patches. Intervals hold {100 * config.evaluation.level:g} % and come from "
-        f"{config.evaluation.draws} draws of units of ground: {escape(best.unit)} "
-        f"({len(best.unit_keys)} of them).\n"
-    )
+def by_f1(evaluations: Sequence[Evaluation]) -> Evaluation:
+    """The evaluation of the largest F1; undefined ones come last."""
+    return max(evaluations, key=lambda e: (e.score("f1").value > 0, e.score("f1").value))
+
+
+def _front(
+    config: DetectionConfig, data: StudyData, scored: Scored, drawn: dict[str, list[Path]]
+) -> list[str]:
+    parts = []
     if not config.patches.keep_empty:
         parts.append(
             note(
@@ -97,63 +117,70 @@ def _head(config: DetectionConfig, data: StudyData, scored: Scored) -> list[str]
                 kind="warning",
             )
         )  # fmt: skip
+    parts += score_parts(scored.evaluations)
+    for name in ("scores", "radar", "curves"):
+        parts += figure_parts(drawn.get(name, ()), CAPTIONS[name], synthetic=data.synthetic)
+    if len(scored.evaluations) > 1:
+        parts += difference_parts(scored.evaluations)
     return parts
 
 
-def _scores_parts(scored: Scored) -> list[str]:
-    parts = [heading("Scores", 2)]
-    for protocol in (ALL, POSITIVES):
-        rows = [
-            [e.model, *(shown(e.score(name, protocol)) for name in COLUMNS)]
-            for e in scored.evaluations
-            if protocol in {p.name for p in e.protocols}
-        ]
-        if rows:
-            parts += [f"{PROTOCOLS[protocol].capitalize()}:\n", table(["model", *NAMES], rows)]
-    pairs = differences(scored.evaluations)
-    if pairs:
-        parts.append("F1 less that of the best other model, on the same draws of ground:\n")
-        rows = [[own, other, shown(score)] for own, other, score in pairs]
-        parts.append(table(["model", "best other model", "difference of F1"], rows))
-    return parts
-
-
-def _site_parts(config: DetectionConfig, scored: Scored) -> list[str]:
-    parts = [heading("Models and sites")]
-    unseen = config.split.unseen_regions
-    if unseen:
+def _sites_page(config: DetectionConfig, scored: Scored, drawn: dict[str, list[Path]]) -> Page:
+    synthetic = scored.evaluations[0].synthetic
+    parts = []
+    if config.split.unseen_regions:
         parts.append(
-            f"Never seen in training, tested whole: {escape(', '.join(unseen))}. Of the other "
-            "regions, blocks of ground that no training patch touches were tested.\n"
-        )
-    for score, name in (("f1", "F1"), ("iou", "IoU"), ("mcc", "MCC")):
-        sites = [site.name for site in scored.evaluations[0].sites]
-        rows = []
-        for evaluation in scored.evaluations:
-            there = {site.name: site for site in evaluation.sites}
-            cells = [
-                shown(there[site].scores[score]) if score in there[site].scores else "n/a"
-                for site in sites
-            ]
-            rows.append([evaluation.model, *cells])
-        parts += [heading(name, 2), table(["model", *sites], rows)]
-    parts += [heading("Landslides found, by size", 2), _sizes(scored.evaluations)]
-    return parts
-
-
-def _sizes(evaluations: Sequence[Evaluation]) -> str:
-    rows = []
-    for evaluation in evaluations:
-        for size in evaluation.protocol().sizes:
-            span = f"{size.low:g} to {size.high:g}" if size.high is not None else f"{size.low:g} on"
-            rows.append(
-                [evaluation.model, f"{span} {size.unit}", size.landslides, shown(size.recall)]
+            paragraph(
+                f"Never seen in training, tested whole: {', '.join(config.split.unseen_regions)}. "
+                "Of the other regions, blocks of ground were tested that no training patch touches."
             )
-    return table(["model", "size", "landslides", "share found"], rows)
+        )
+    parts += site_parts(scored.evaluations, scores=("f1", "iou", "mcc"))
+    parts += figure_parts(drawn.get("sites", ()), CAPTIONS["sites"], synthetic=synthetic)
+    parts += size_parts(scored.evaluations)
+    parts += figure_parts(drawn.get("sizes", ()), CAPTIONS["sizes"], synthetic=synthetic)
+    return Page(
+        name="sites", title="Models, sites and sizes", parts=parts,
+        summary="Scores of every model at every site, and landslides found by size.",
+    )  # fmt: skip
 
 
-def _model_parts(models: Sequence[FittedModel]) -> list[str]:
-    parts = [heading("Models and training")]
+def _examples(
+    config: DetectionConfig,
+    data: StudyData,
+    models: Sequence[FittedModel],
+    scored: Scored,
+    drawing: Path,
+) -> Page:
+    """Panels of the best network, and of the best model of pixels."""
+    parts: list[str] = []
+    for kind in ("network", "pixels"):
+        mine = [e for e, m in zip(scored.evaluations, models, strict=True) if m.kind == kind]
+        if not mine or config.report.panels == 0:
+            continue
+        best = by_f1(mine)
+        probability = scored.probabilities[list(scored.evaluations).index(best)]
+        files = draw_examples(
+            probability, data.study.test, best.threshold, drawing / f"examples_{best.model}.png",
+            title=f"{best.model}: test patches", number=config.report.panels,
+            dpi=config.report.dpi,
+        )  # fmt: skip
+        parts.append(heading(best.model, 2))
+        parts += figure_parts(files, CAPTIONS["examples"], synthetic=data.synthetic)
+    return Page(
+        name="examples", title="Image, truth, prediction and error",
+        parts=parts or [paragraph("None were asked for.")],
+        summary="Test patches from the best to the worst, and false alarms.",
+    )  # fmt: skip
+
+
+def _models_page(
+    config: DetectionConfig,
+    data: StudyData,
+    models: Sequence[FittedModel],
+    trials: Sequence[TrialResult],
+    drawing: Path,
+) -> Page:
     rows = []
     for model in models:
         facts = model.facts
@@ -167,34 +194,50 @@ def _model_parts(models: Sequence[FittedModel]) -> list[str]:
                 f"{facts['seconds']:.0f}",
             ]
         )  # fmt: skip
-    parts.append(
+    parts = [
         table(
             ["model", "network", "recipe", "parameters", "epochs", "batch", "learning rate",
-             "threshold", "F1 on validation", "seconds"], rows,
-        )
+             "threshold", "F1 on validation", "training [s]"], rows,
+        ),
+        *_remarks(models),
+    ]  # fmt: skip
+    histories = {model.label: [vars(e) for e in model.history] for model in models if model.history}
+    if histories:
+        files = draw_losses(
+            histories, drawing / "losses.png", title="Losses by epoch", synthetic=data.synthetic,
+            notes=["Losses of two recipes are different quantities and do not compare."],
+            dpi=config.report.dpi,
+        )  # fmt: skip
+        parts += [shown(file, "Losses by epoch.", synthetic=data.synthetic) for file in files]
+    return Page(
+        name="models", title="Models and training", parts=[*parts, *_grid_parts(trials)],
+        summary="Settings, sizes, times and losses; the search over settings.",
     )  # fmt: skip
+
+
+def _remarks(models: Sequence[FittedModel]) -> list[str]:
+    found = []
     for model in models:
         if model.facts.get("unpublished"):
-            parts.append(
-                f"{escape(model.label)} follows {escape(model.facts['source'])}; not published, "
-                f"and ours: {escape(', '.join(model.facts['unpublished']))}.\n"
+            found.append(
+                f"{model.label} follows {model.facts['source']}. Not published, and ours: "
+                f"{', '.join(model.facts['unpublished'])}."
             )
         prior = model.facts.get("prior")
-        if prior is not None and prior["draws"] != prior["patches"]:
-            parts.append(
-                f"{escape(model.label)} was shown patches with landslide more often: "
-                f"{prior['positive_draws']} of {prior['draws']} draws, "
-                f"{100 * prior['drawn_share']:.2f} % landslide pixels instead of "
-                f"{100 * prior['pixel_share']:.2f} %.\n"
+        if prior is not None and (prior["draws"] != prior["patches"]):
+            found.append(
+                f"{model.label} drew patches with landslide more often: {prior['positive_draws']} "
+                f"of {prior['draws']} draws, {100 * prior['drawn_share']:.2f} % landslide pixels "
+                f"instead of {100 * prior['pixel_share']:.2f} %."
             )
-    return parts
+    return [bullets(found)] if found else []
 
 
 def _grid_parts(trials: Sequence[TrialResult]) -> list[str]:
     if not trials:
         return []
     rows = []
-    for result in sorted(trials, key=lambda r: -_number(r.f1)):
+    for result in sorted(trials, key=lambda r: -1.0 if r.f1 is None else r.f1, reverse=True):
         row = result.row()
         cells = [row[key] for key in ("filters", "batch_size", "learning_rate")]
         scores = [row[key] for key in ("f1", "iou", "precision", "recall")]
@@ -207,16 +250,17 @@ def _grid_parts(trials: Sequence[TrialResult]) -> list[str]:
         )  # fmt: skip
     return [
         heading("Search over settings", 2),
-        "Every combination was judged on validation patches alone; the test patches were not "
-        "touched.\n",
+        paragraph(
+            "Every combination was judged on validation patches; test patches were not touched."
+        ),
         table(
-            ["filters", "batch", "learning rate", "F1", "IoU", "precision", "recall", "seconds",
-             "remark"], rows,
+            ["filters", "batch", "learning rate", "F1", "IoU", "precision", "recall",
+             "training [s]", "remark"], rows,
         ),
     ]  # fmt: skip
 
 
-def _data_parts(config: DetectionConfig, data: StudyData) -> list[str]:
+def _data_page(config: DetectionConfig, data: StudyData, drawing: Path) -> Page:
     patches, split = data.study.patches, data.study.split
     rows = [
         [name, c["patches"], c["positive_patches"], f"{c['pixels']:,}",
@@ -224,96 +268,61 @@ def _data_parts(config: DetectionConfig, data: StudyData) -> list[str]:
         for name, c in data.counts.items()
     ]  # fmt: skip
     source = "embedded scenes, rendered" if config.data is None else str(config.data)
-    size = "unknown" if patches.pixel_m is None else f"{patches.pixel_m:g} m"
-    return [
-        heading("Data"),
-        f"Source: {escape(source)}. Bands {escape(', '.join(patches.bands))} in unit "
-        f"{escape(patches.unit)}, pixels of {size}, patches of {patches.image.shape[1]} px.\n",
-        f"Split: {escape(split.name)}, by {escape(split.unit)}; {split.counts()['unused']} patches "
-        "at boundaries between parts were left out.\n",
+    size = "unknown size" if patches.pixel_m is None else f"{patches.pixel_m:g} m"
+    parts = [
+        paragraph(
+            f"Source: {source}. Bands {', '.join(patches.bands)} in unit {patches.unit}, pixels "
+            f"of {size}, patches of {patches.image.shape[1]} px."
+        ),
+        paragraph(
+            f"Split: {split.name}, by {split.unit}; {split.counts()['unused']} patches at "
+            "boundaries between parts were left out."
+        ),
         table(["part", "patches", "with landslide", "pixels", "landslide"], rows),
-        *_audit_parts(data),
+        heading("Audit for leaks", 2),
+        bullets(data.audit) if data.audit else paragraph("Nothing was found."),
+    ]
+    if data.study.grids:
+        places: dict[str, list[tuple[int, int, str]]] = {}
+        for origin, role in zip(patches.origin, split.role, strict=True):
+            places.setdefault(origin.scene, []).append(
+                (origin.row, origin.column, ROLE_NAMES[role])
+            )
+        file = draw_split(
+            places, drawing / "split.png", size_px=patches.image.shape[1],
+            pixel_m=patches.pixel_m, title="Where the parts lie", synthetic=data.synthetic,
+            dpi=config.report.dpi,
+        )  # fmt: skip
+        parts.append(shown(file, "Parts of the split, scene by scene.", synthetic=data.synthetic))
+    return Page(
+        name="data", title="Data, split and audit", parts=parts,
+        summary="What was read, how it was divided, and what the parts share.",
+    )  # fmt: skip
+
+
+def _card_pages(data: StudyData, models: Sequence[FittedModel]) -> list[Page]:
+    return [
+        Page(
+            name=f"card_{model.label}", title=f"Model card: {model.label}",
+            parts=model_card_parts(model.folder, synthetic=data.synthetic),
+            summary="What the stored model reads, how it was trained, what it is for.",
+        )
+        for model in models
+        if model.folder is not None
     ]  # fmt: skip
 
 
-def _audit_parts(data: StudyData) -> list[str]:
-    if data.audit is None:
-        return []
-    return [heading("Audit for leaks", 2), *(f"- {escape(line)}" for line in data.audit), ""]
-
-
-def _curves(run: Path, scored: Scored, config: DetectionConfig, synthetic: bool) -> list[str]:
-    curves = []
-    for evaluation in scored.evaluations:
-        curve = evaluation.protocol().curve
-        if curve is not None:
-            value = evaluation.score("average_precision").value
-            curves.append(
-                Curve(
-                    name=evaluation.model, x=curve.recall, y=curve.precision, stepped=True,
-                    value=None if math.isnan(value) else value,
-                )
-            )  # fmt: skip
-    if not curves:
-        return []
-    protocol = scored.evaluations[0].protocol()
-    draw_curve_pages(
-        [CurvePanel(title="test patches", curves=curves, base_rate=protocol.base_rate)],
-        run / FIGURES / "precision_recall.png", kind="precision_recall",
-        title="Precision and recall", synthetic=synthetic, columns=1, rows=1,
-        dpi=config.report.dpi,
+def _papers_page(papers: Mapping[Paper, Sequence[Shown]], names: Sequence[str]) -> Page:
+    return Page(
+        name="papers", title="The paper's tables", parts=paper_parts(papers, names),
+        summary="Which tables and figures of the study are here, and which cannot be.",
     )  # fmt: skip
-    return [figure("figures/precision_recall.png", "Precision and recall on the test patches.")]
 
 
-def _examples(
-    config: DetectionConfig,
-    run: Path,
-    data: StudyData,
-    models: Sequence[FittedModel],
-    scored: Scored,
-) -> list[str]:
-    """Panels of the best network, and of the best model of pixels on the same patches."""
-    parts = [heading("Image, truth, prediction and error")]
-    test, number = data.study.test, config.report.panels
-    if number == 0:
-        return [*parts, "None were asked for.\n"]
-    chosen: list[int] = []
-    for kind in ("network", "pixels"):
-        places = [i for i, model in enumerate(models) if model.kind == kind]
-        if not places:
-            continue
-        best = max(places, key=lambda i: _number(scored.evaluations[i].score("f1").value))
-        probability, threshold = scored.probabilities[best], scored.evaluations[best].threshold
-        chosen = chosen or chosen_patches(test, probability, threshold, number)
-        if not chosen:
-            continue
-        label = models[best].label
-        path = run / FIGURES / f"panels_{label}.png"
-        draw_panels(test, probability, threshold, chosen, path, model=label, dpi=config.report.dpi)
-        parts.append(
-            figure(
-                f"figures/{path.name}",
-                f"{label}: {len(chosen)} test patches, from the smallest to the largest share of "
-                "wrong pixels.",
-            )
-        )
-    return parts if len(parts) > 1 else [*parts, "No test patch has anything to show.\n"]
-
-
-def shown(score: Score) -> str:
-    """A score with its interval, as a cell.
-
-    Example:
-        >>> shown(Score(value=0.5, low=0.4, high=0.61)), shown(Score(value=float("nan")))
-        ('0.500 (0.400 to 0.610)', 'n/a')
-    """
-    if math.isnan(score.value):
-        return "n/a"
-    if math.isnan(score.low):
-        return f"{score.value:.3f}"
-    return f"{score.value:.3f} ({score.low:.3f} to {score.high:.3f})"
-
-
-def _number(value: float | None) -> float:
-    return -1.0 if value is None or math.isnan(value) else value
+def _provenance_page(run: Path) -> Page:
+    record = json.loads((run / PROVENANCE).read_text(encoding="utf-8"))
+    text = (run / CONFIG).read_text(encoding="utf-8")
+    return Page(
+        name="provenance", title="Provenance", parts=provenance_parts(record, text),
+        summary="Command, seed, versions, inputs and configuration.",
+    )  # fmt: skip

@@ -109,11 +109,13 @@ def fit_run(
                 write_scores(run, data.study.test, scored)
                 write_table(run / SCOREBOARD_CSV, scored.rows)
                 write_table(run / SCOREBOARD_PARQUET, scored.rows)
+            _write_provenance(config, run, data, models, seconds, started, overrides, xla_flags)
             with part("report"):
                 from detection.fit.report import write_report
 
                 page = write_report(config, run, data, models, scored, results, session)
-        _write_records(config, run, data, models, seconds, started, overrides, xla_flags)
+        _write_provenance(config, run, data, models, seconds, started, overrides, xla_flags)
+        _write_record(config, run, data, models)
         if models:
             session.log.info(f"report: {page}")
         session.log.info(
@@ -147,7 +149,7 @@ def _write_history(models: Sequence[FittedModel], run: Path) -> None:
     write_table(run / HISTORY, rows)
 
 
-def _write_records(
+def _write_provenance(
     config: DetectionConfig,
     run: Path,
     data: StudyData,
@@ -157,14 +159,12 @@ def _write_records(
     overrides: Sequence[str],
     xla_flags: str,
 ) -> None:
-    """provenance.json and, last, run.json."""
-    finished = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
     write_json(
         run / PROVENANCE,
         {
             "layout_version": LAYOUT_VERSION, "command": "python -m detection.fit",
             "overrides": list(overrides), "started": started.isoformat(timespec="seconds"),
-            "finished": finished, "seconds": seconds, "seed": config.seed,
+            "finished": _now(), "seconds": seconds, "seed": config.seed,
             "synthetic": data.synthetic, "versions": package_versions(),
             **describe_machine(xla_flags), "inputs": input_hashes(config.data),
             "data_sha256": data.digest, "patches": data.counts,
@@ -172,6 +172,12 @@ def _write_records(
             "config": config.model_dump(mode="json"),
         },
     )  # fmt: skip
+
+
+def _write_record(
+    config: DetectionConfig, run: Path, data: StudyData, models: Sequence[FittedModel]
+) -> None:
+    """run.json, last of all: without it a folder is no finished run."""
     files = sorted(
         path.relative_to(run).as_posix()
         for path in run.rglob("*")
@@ -182,7 +188,7 @@ def _write_records(
         {
             "layout": LAYOUT, "layout_version": LAYOUT_VERSION, "name": config.name,
             "title": config.title, "synthetic": data.synthetic, "seed": config.seed,
-            "written": finished, "grid_only": not models,
+            "written": _now(), "grid_only": not models,
             "models": [model.label for model in models if model.folder is not None],
             "paths": {
                 key: name
@@ -197,3 +203,7 @@ def _write_records(
             "files": [*files, RECORD],
         },
     )  # fmt: skip
+
+
+def _now() -> str:
+    return dt.datetime.now(dt.UTC).isoformat(timespec="seconds")

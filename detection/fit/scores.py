@@ -13,17 +13,17 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from detection.config.schema import DetectionConfig
-from detection.evaluate.comparison import paired_difference
 from detection.evaluate.record import SCORES, Evaluation
-from detection.evaluate.run import evaluate_patches
+from detection.evaluate.run import SITE_OF, evaluate_patches
 from detection.evaluate.settings import EvaluationSettings
-from detection.evaluate.units import Score
 from detection.evaluate.write import write_evaluation
 from detection.fit.folder import EVALUATIONS, PREDICTIONS
 from detection.fit.models import FittedModel
 from detection.patches.patch_set import PatchSet
 from hazard.geo.beside import write_beside
 from stats.command.frame import Session
+
+MOST_SITES = 40
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -45,9 +45,12 @@ def settings_of(config: DetectionConfig, patches: PatchSet) -> EvaluationSetting
     """Settings of the evaluation; lengths in metres only where the size of a pixel is known."""
     section = config.evaluation
     metric = patches.pixel_m is not None
+    # A data set that comes cut has a region per patch: a table of those would say nothing.
+    several = len({SITE_OF[section.sites](origin) for origin in patches.origin}) <= MOST_SITES
     return EvaluationSettings(
         block_m=section.block_m if metric else None, draws=section.draws, level=section.level,
-        seed=config.seed, sites=section.sites,
+        seed=config.seed,
+        sites=section.sites if several else "epoch",
         boundary_tolerance_m=section.boundary_tolerance_m if metric else None,
     )  # fmt: skip
 
@@ -117,17 +120,6 @@ def board_rows(
                 }
             )  # fmt: skip
     return rows
-
-
-def differences(evaluations: Sequence[Evaluation]) -> list[tuple[str, str, Score]]:
-    """F1 of every model less that of the best other one, paired over the same blocks."""
-    found = []
-    for own in evaluations:
-        others = [e for e in evaluations if e is not own and not math.isnan(e.score("f1").value)]
-        if others:
-            best = max(others, key=lambda e: e.score("f1").value)
-            found.append((own.model, best.model, paired_difference(own, best)))
-    return found
 
 
 def write_scores(run: Path, test: PatchSet, scored: Scored) -> None:

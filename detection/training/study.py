@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -24,6 +24,7 @@ from detection.patches.splits import (
 from detection.scenes.catalogue import read_catalogue
 from detection.scenes.read import read_scene
 from detection.scenes.scene import Scene
+from detection.training.given import given_split, group_split, read_given
 from hazard.errors import DataError
 from hazard.geo.grid import Grid
 
@@ -97,6 +98,8 @@ def count_scenes(config: StudyConfig) -> int:
     if config.data is None:
         section = config.embedded
         return len(section.regions) * section.sites * section.epochs
+    if config.source.layout != "scenes":
+        return 1
     entries = read_catalogue(config.data).entries
     return sum(_wanted(config, [(entry.region, entry.epoch) for entry in entries]))
 
@@ -117,6 +120,8 @@ def study_patches(
     Raises:
         DataError: data that cannot be used, or a part of the split without patches.
     """
+    if scenes is None and comes_cut(config):
+        return _study_of_patches(config, progress)
     grids: dict[str, Grid] = {}
 
     def noted() -> Iterator[Scene]:
@@ -125,6 +130,53 @@ def study_patches(
             yield scene
 
     return split_patches(config, cut_scenes(config, noted()), grids)
+
+
+def comes_cut(config: StudyConfig) -> bool:
+    """True where the data are patches already, and not scenes."""
+    return config.data is not None and config.source.layout != "scenes"
+
+
+def _study_of_patches(config: StudyConfig, progress: Progress | None) -> StudyPatches:
+    parts = read_given(config)
+    if config.split.by == "given":
+        patches, split = given_split(config, parts)
+    elif config.split.by == "group":
+        patches, split = group_split(config, parts)
+    else:
+        patches = join_sets(parts.values())
+        split = split_at_random(patches, shares=_shares(config), seed=config.seed)
+    if progress is not None:
+        progress(1)
+    found = {name: split.select(patches, name) for name in ("train", "validation", "test")}
+    _require_patches(found)
+    return StudyPatches(
+        patches=patches, split=split, training=found["train"], validation=found["validation"],
+        test=found["test"], grids={},
+    )  # fmt: skip
+
+
+def other_patches(
+    config: StudyConfig, *, part: str = "test", progress: Progress | None = None
+) -> PatchSet:
+    """Every patch of a study's data, as test patches: for models that never saw any of it.
+
+    Args:
+        config: the study, pointed at other data.
+        part: of data that come in parts.
+        progress: called with 1 after every scene.
+
+    Raises:
+        DataError: data that cannot be used.
+    """
+    if comes_cut(config):
+        parts = read_given(config)
+        if part not in parts and "all" not in parts:
+            raise DataError("--part", found=part, expected=f"one of {', '.join(parts)}")
+        if progress is not None:
+            progress(1)
+        return parts.get(part, parts.get("all"))  # type: ignore[return-value]
+    return counted_once(cut_scenes(config, study_scenes(config, progress)))
 
 
 def cut_scenes(config: StudyConfig, scenes: Iterable[Scene]) -> PatchSet:
@@ -164,11 +216,7 @@ def split_patches(config: StudyConfig, patches: PatchSet, grids: dict[str, Grid]
         role, parameters={**split.parameters, "unseen_regions": sorted(unseen)}
     )
     parts = {name: whole.select(patches, name) for name in ("train", "validation", "test")}
-    for name, part in parts.items():
-        if len(part) == 0:
-            raise DataError(
-                "split", found=f"no {name} patches", expected="some; use smaller blocks or more"
-            )
+    _require_patches(parts)
     leaks = config.split.by == "random_patches"
     return StudyPatches(
         patches=patches, split=whole, training=parts["train"],
@@ -181,8 +229,7 @@ def _split(config: StudyConfig, patches: PatchSet, grids: dict[str, Grid] | None
     section, seed = config.split, config.seed
     block_px = _pixels(section.block_m, patches)
     buffer_px = None if section.buffer_m is None else _pixels(section.buffer_m, patches)
-    test, rest = section.test_share, 1.0 - section.test_share
-    shares = (rest * (1.0 - section.validation_share), rest * section.validation_share, test)
+    shares = _shares(config)
     if section.by == "block":
         return split_by_block(
             patches, block_px=block_px, buffer_px=buffer_px, shares=shares, seed=seed, grids=grids
@@ -200,6 +247,19 @@ def _split(config: StudyConfig, patches: PatchSet, grids: dict[str, Grid] | None
         patches, split, block_px=block_px, buffer_px=buffer_px, share=section.validation_share,
         seed=seed, grids=grids,
     )  # fmt: skip
+
+
+def _shares(config: StudyConfig) -> tuple[float, float, float]:
+    test, validation = config.split.test_share, config.split.validation_share
+    return ((1.0 - test) * (1.0 - validation), (1.0 - test) * validation, test)
+
+
+def _require_patches(parts: Mapping[str, PatchSet]) -> None:
+    for name, part in parts.items():
+        if len(part) == 0:
+            raise DataError(
+                "split", found=f"no {name} patches", expected="some; use smaller blocks or more"
+            )
 
 
 def counted_once(patches: PatchSet) -> PatchSet:
