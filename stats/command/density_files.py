@@ -14,7 +14,7 @@ import numpy as np
 from stats.case_arrays import FloatArray
 from stats.command.density_page import page_parts
 from stats.command.frame import Session
-from stats.command.map_panels import MapPanel, draw_map_pages
+from stats.command.map_panels import MapPanel, PanelKind, draw_map_pages
 from stats.command.pages import write_page
 from stats.command.plots_structure import StructureKind, StructurePanel, draw_structure_pages
 from stats.command.whole_folder import (
@@ -24,7 +24,7 @@ from stats.command.whole_folder import (
     write_json,
     write_rows,
 )
-from stats.density.window import Window
+from stats.density.window import M2_PER_KM2, Window
 from stats.spatial.envelope import Envelope
 
 if TYPE_CHECKING:
@@ -69,6 +69,7 @@ def write_files(run: DensityRun, folder: Path, talk: Session) -> None:
     with talk.reporter.task("maps and page", 4) as advance:
         names = [e.points.name for e in run.epochs]
         _tif(folder / "density.tif", run, [e.density.per_km2 for e in run.epochs], names, "km-2")
+        _tif(folder / "area_density.tif", run, [area_percent(e) for e in run.epochs], names, "%")
         _tif(
             folder / "hot_spots.tif", run, [spot_map(e, run.window) for e in run.epochs], names, "1"
         )
@@ -181,11 +182,6 @@ def _draw(run: DensityRun, folder: Path) -> dict[str, Path]:
     rows, columns = run.window.inside.shape
     west, north, cell = run.window.west_m, run.window.north_m, run.window.cell_m
     extent = (west, north - rows * cell, west + columns * cell, north)
-    every = np.concatenate([e.density.per_km2[run.window.inside] for e in run.epochs])
-    top = float(np.percentile(every, 99.8)) or 1.0
-    tops = [float(e.density.per_km2[run.window.inside].max()) for e in run.epochs]
-    # After a quake most epochs would be black beside the first on a linear scale.
-    uneven = min(tops) < top / 10.0
     drawn: dict[str, Path] = {}
 
     def page(name: str, panels: list[MapPanel], title: str) -> None:
@@ -200,18 +196,22 @@ def _draw(run: DensityRun, folder: Path) -> dict[str, Path]:
         ):
             drawn[name if number == 0 else f"{name} {number + 1}"] = path
 
-    page(
-        "density",
-        [
-            MapPanel(
-                values=e.density.per_km2, extent_m=extent, title=e.points.name,
-                unit="landslides/km2", kind="log" if uneven else "sequential",
-                limits=(top / 1000.0, top) if uneven else (0.0, top),
-            )
-            for e in run.epochs
-        ],
-        "Kernel density of landslides",
-    )  # fmt: skip
+    for name, title, unit, maps in (
+        ("density", "Kernel density of landslides", "landslides/km2",
+         [e.density.per_km2 for e in run.epochs]),
+        ("area", "Area density, smoothed by the same kernels", "% of the ground",
+         [area_percent(e) for e in run.epochs]),
+    ):  # fmt: skip
+        kind, limits = _scale(maps, run.window)
+        page(
+            name,
+            [
+                MapPanel(values=m, extent_m=extent, title=e.points.name, unit=unit, kind=kind,
+                         limits=limits)
+                for e, m in zip(run.epochs, maps, strict=True)
+            ],
+            title,
+        )  # fmt: skip
     page(
         "hot_spots",
         [
@@ -247,6 +247,20 @@ def _draw(run: DensityRun, folder: Path) -> dict[str, Path]:
         for number, path in enumerate(pages):
             drawn["pairs" if number == 0 else f"pairs {number + 1}"] = path
     return drawn
+
+
+def area_percent(epoch: EpochDensity) -> FloatArray:
+    """(y, x) smoothed area density [percent of the ground]."""
+    return np.asarray(100.0 * epoch.area.per_km2 / M2_PER_KM2)
+
+
+def _scale(maps: Sequence[FloatArray], window: Window) -> tuple[PanelKind, tuple[float, float]]:
+    """One scale for all epochs; logarithmic where one would leave the others black."""
+    inside = [m[window.inside] for m in maps]
+    top = float(np.percentile(np.concatenate(inside), 99.8)) or 1.0
+    if min(float(m.max()) for m in inside) < top / 10.0:
+        return "log", (top / 1000.0, top)
+    return "sequential", (0.0, top)
 
 
 def _manifest(run: DensityRun, folder: Path) -> None:

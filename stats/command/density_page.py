@@ -21,6 +21,10 @@ _CAPTIONS = {
         "Kernel density of landslides [1/km2], one colour scale for all epochs, logarithmic where "
         "they differ much."
     ),
+    "area": (
+        "Share of the ground that lies in landslides, the area of each at its inner point and "
+        "smoothed by the kernels of the map above [%]."
+    ),
     "hot_spots": (
         "Where more landslides lie near each other (hot), or fewer (cold), than an even scatter of "
         "as many would give: binomial law of the number in a neighbourhood, false discovery rate "

@@ -42,7 +42,8 @@ class EpochDensity:
         points: its landslides.
         row: its table row.
         counts: (y, x) landslides per cell.
-        density: kernel estimate.
+        density: kernel estimate of the number.
+        area: kernel estimate of the area, with the same kernels' width [m2/km2].
         bandwidth_from: how its bandwidth was found.
         spots: hot spots; None where the counts do not vary.
         outside: landslides outside the window.
@@ -53,6 +54,7 @@ class EpochDensity:
     row: DensityRow
     counts: FloatArray
     density: KernelDensity
+    area: KernelDensity
     bandwidth_from: str
     spots: HotSpots | None
     outside: int
@@ -182,6 +184,7 @@ def _epoch(
 ) -> EpochDensity:
     counts, outside = counts_on(window, epoch.x_m, epoch.y_m)
     _, _, held = window.cells_of(epoch.x_m, epoch.y_m)
+    areas, _ = counts_on(window, epoch.x_m, epoch.y_m, weights=epoch.area_m2)
     row = _row(epoch, window, settings, number)
     width, source = settings.bandwidth_m, "given"
     if width is None:
@@ -211,6 +214,7 @@ def _epoch(
         )  # fmt: skip
     return EpochDensity(
         points=epoch, row=row, counts=counts, density=make(counts, window, bandwidth_m=width),
+        area=kernel_density(areas, window, bandwidth_m=width),
         bandwidth_from=source, spots=spots, outside=outside, pairs=pairs,
     )  # fmt: skip
 

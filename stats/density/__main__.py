@@ -21,8 +21,8 @@ HELP = (
     "INVENTORY (vector file of polygons, FILE.zip:MEMBER, or a zip of several) holds what failed "
     "in one epoch; give them in order of time. The folder --out gets densities.csv, changes.csv, "
     "pairs.csv (K function and pair correlation), differences.csv (with --reference), density.tif, "
-    "hot_spots.tif and change.tif (one band per epoch), figures, density.md, its HTML and "
-    "density.json; it is written whole or not at all."
+    "area_density.tif, hot_spots.tif and change.tif (one band per epoch), figures, density.md, its "
+    "HTML and density.json; it is written whole or not at all."
 )
 
 app = command_app(HELP)

@@ -246,3 +246,12 @@ def test_a_reference_is_subtracted_epoch_by_epoch(study, tmp_path):
         run_density(DensitySettings(**asked, reference=(first,)), quiet())
     with pytest.raises(UsageError, match="--simulations: found 5"):
         check_settings(DensitySettings(**{**asked, "simulations": 5}))
+
+
+def test_the_map_of_areas_adds_up_to_the_area_of_the_landslides(run):
+    out, found = run
+    with rasterio.open(out / "area_density.tif") as source:
+        percent = source.read(1)
+        assert source.units[0] == "%"
+    km2 = np.nansum(percent) / 100.0 * 0.5**2
+    assert km2 == pytest.approx(found.epochs[0].row.total_m2 / 1e6, rel=1e-4)
