@@ -227,6 +227,18 @@ def _structure(run: ResidualsRun) -> list[str]:
             ],
         )
     )  # fmt: skip
+    if section.persistence:
+        parts.append(
+            table(
+                ["epoch", "and the next", "correlation of residuals", "p", "cells", "blocks"],
+                [
+                    [str(p.first), str(p.second), f"{p.correlation:.3f}", _p(p.p_value),
+                     f"{p.n:,}", p.n_blocks]
+                    for p in section.persistence
+                ],
+            )
+        )  # fmt: skip
+        parts.append("Above 0 the forecast is wrong in the same places again.\n")
     if section.block is not None:
         more = f" {section.block.note}." if section.block.note else ""
         parts.append(

@@ -198,6 +198,7 @@ def tables_of(section: ResidualSection) -> dict[str, list[dict[str, Any]]]:
     return {
         "scores": section.scores.rows(), "differences": differences, "structure": structure,
         "reliability": reliability, "tests": [asdict(t) for t in section.tests],
+        "persistence": [asdict(p) for p in section.persistence],
         "block_tests": [asdict(t) for t in section.block_tests],
         "coverage": coverage, "totals": [asdict(t) for t in section.totals],
     }  # fmt: skip

@@ -18,8 +18,8 @@ NOTABLE = 0.02
 def plain_words(run: ResidualsRun) -> list[str]:
     """One sentence or two per question of the section."""
     return [
-        *_scores(run), *_neighbours(run), *_calibration(run), *_dependence(run), *_totals(run),
-        *_coverage(run),
+        *_scores(run), *_neighbours(run), *_comes_back(run), *_calibration(run),
+        *_dependence(run), *_totals(run), *_coverage(run),
     ]  # fmt: skip
 
 
@@ -78,6 +78,21 @@ def _neighbours(run: ResidualsRun) -> list[str]:
             "missing from the forecast."
         ]
     return ["Neighbouring cells are not seen to be wrong together."] if structures else []
+
+
+def _comes_back(run: ResidualsRun) -> list[str]:
+    alpha = 1.0 - run.settings.level
+    lines = []
+    for p in run.section.persistence:
+        if p.p_value > alpha:
+            continue
+        how = "in the same places" if p.correlation > 0 else "the other way round"
+        lines.append(
+            f"Errors of {p.first} come back in {p.second} {how} (correlation {p.correlation:.2f})."
+        )
+    if run.section.persistence and not lines:
+        lines.append("Errors of one epoch are not seen to come back in the next.")
+    return lines
 
 
 def _calibration(run: ResidualsRun) -> list[str]:

@@ -8,7 +8,8 @@ r"""The whole residual section of a paper from one call.
 4. randomised PIT and the worm of quantile residuals, of all cases and per epoch, with envelopes
    of the whole histogram and curve;
 5. Moran's I, correlogram, variogram and range of the presence score residuals per epoch, false
-   discoveries held over epochs, permutation envelopes, and the block size that follows;
+   discoveries held over epochs, permutation envelopes, and the block size that follows; whether
+   errors of one epoch come back in the next;
 6. bias, spread and dependence of the residuals on the forecast (also within each fold), the epoch
    and every predictor, false discoveries held over all these questions; where point 5 finds
    dependence they are put once more with blocks in place of cases;
@@ -36,6 +37,7 @@ from stats.case_arrays import FloatArray, UndefinedScoreError
 from stats.resampling.folds_spatial import block_of_cells
 from stats.resampling.paired import PairedDifference, compare_forecasts
 from stats.residuals.cases import ForecastCases, Labels
+from stats.residuals.persistence import Persistence, persistence
 from stats.residuals.structure import EpochStructure, block_of, epoch_structures
 from stats.residuals.totals import TotalRow, total_rows
 from stats.scores.law_terms import law_terms
@@ -47,6 +49,8 @@ from stats.spatial.residuals import HurdleResiduals, hurdle_residuals
 COMPARED = ("crps", "log")
 # Fewer blocks do not tell how much the sum over blocks scatters.
 FEWEST_BLOCKS = 20
+# Blocks of single cells would hold that no neighbours share anything, which is never certain.
+FEWEST_CELLS = 5
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -67,6 +71,7 @@ class ResidualSection:
         pits: histograms of the transform, by epoch.
         structures: one per epoch whose residuals vary.
         block: block size for cross-validation; None where no epoch has a structure.
+        persistence: residuals of neighbouring epochs against each other.
         tests: of the score residuals, cases independent given the forecast.
         block_tests: the same questions, with the scatter of whole blocks; empty where neighbours
             are not seen to depend on each other, or where blocks are too few.
@@ -88,6 +93,7 @@ class ResidualSection:
     pits: Mapping[Any, PitHistogram]
     structures: tuple[EpochStructure, ...]
     block: BlockSize | None
+    persistence: tuple[Persistence, ...]
     tests: tuple[ResidualTest, ...]
     block_tests: tuple[ResidualTest, ...]
     coverage: tuple[CoverageRow, ...]
@@ -170,7 +176,11 @@ def residual_section(
         worm=quantile_curve(cases.law, cases.value, **drawn),
         worms={e: quantile_curve(law, value, **drawn) for e, (law, value) in parts.items()},
         pits={e: pit_histogram(law, value, **drawn) for e, (law, value) in parts.items()},
-        structures=structures, block=block, tests=residual_tests(residuals, asked),
+        structures=structures, block=block,
+        persistence=() if block is None else persistence(
+            cases, residuals.presence.value, block_m=max(block.side_m, FEWEST_CELLS * cases.cell_m)
+        ),
+        tests=residual_tests(residuals, asked),
         block_tests=block_tests,
         coverage=tuple(
             coverage_rows(
