@@ -55,9 +55,10 @@ def main(
         from detection.config.schema import load_config
 
         checked = load_config(config, overrides=overrides or ())
-        from detection.chain.run import chain_run, dry_run_lines, run_folder_of
+        from detection.chain.folder import run_folder_of
+        from detection.chain.run import chain_run, dry_run_lines
 
-        run = run_folder_of(checked, out)
+        run = run_folder_of(checked.name, out)
         if dry_run:
             typer.echo("\n".join(dry_run_lines(checked, run)))
             return

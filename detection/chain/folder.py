@@ -25,8 +25,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from hazard.errors import DataError
+from hazard.errors import DataError, UsageError
 from hazard.geo.beside import write_beside
+from stats.command.run_lock import LOCK_NAME
 from stats.command.whole_folder import write_rows
 
 LAYOUT, LAYOUT_VERSION = "detection-chain", 1
@@ -39,6 +40,34 @@ PACKAGES = (
     "landslide-hazard", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "scipy",
     "rasterio", "shapely", "pydantic", "matplotlib", "sphinx", "myst-parser",
 )  # fmt: skip
+
+
+def run_folder_of(name: str, out: Path | None) -> Path:
+    """``--out``, or runs/NAME.
+
+    Raises:
+        UsageError: a file, a run of another kind, or a folder with files that no chain wrote.
+    """
+    run = Path("runs") / name if out is None else out
+    if run.is_file():
+        raise UsageError(f"--out: found the file {run}; expected a folder, or a name that is free")
+    there = {path.name for path in run.iterdir()} if run.is_dir() else set()
+    if not there:
+        return run
+    if RUN_RECORD in there:
+        try:
+            layout = json.loads((run / RUN_RECORD).read_text(encoding="utf-8")).get("layout")
+        except (OSError, ValueError, AttributeError):
+            layout = None
+        if layout == LAYOUT:
+            return run
+        raise UsageError(f"--out: found a run of another kind in {run}; expected a free name")
+    if not there & {LOG, TRAININGS, LOCK_NAME}:
+        raise UsageError(
+            f"--out: found {run} with {sorted(there)[0]}, and no record of a chain; expected a "
+            "free name, or the folder of an earlier chain"
+        )
+    return run
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -60,11 +60,6 @@ from stats.command.run_lock import run_lock
 BANNER = "SYNTHETIC: the scenes are rendered; nothing in this run was observed"
 
 
-def run_folder_of(config: DetectionConfig, out: Path | None) -> Path:
-    """``--out``, else ``runs/NAME``."""
-    return out if out is not None else Path("runs") / config.name
-
-
 def chain_run(
     config: DetectionConfig,
     run: Path,
@@ -92,6 +87,8 @@ def chain_run(
     with run_lock(run):
         log = session.log
         log.also_to(run / LOG)
+        # A finished run that is made again is no finished run until its end.
+        (run / RUN_RECORD).unlink(missing_ok=True)
         if config.is_synthetic:
             log.warning(BANNER)
         begin = time.monotonic()

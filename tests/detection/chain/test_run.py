@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from detection.chain.__main__ import app
 from detection.chain.counts import read_counts
+from detection.chain.folder import run_folder_of
 from detection.chain.run import chain_run
 from detection.chain.study import chain_section, chain_study
 from detection.chain.trainings import score_planned
@@ -17,7 +18,7 @@ from detection.config.schema import DetectionConfig, load_config
 from detection.report.chain_report import write_chain_report
 from detection.training.model_file import load_model
 from detection.training.study import study_patches
-from hazard.errors import ConfigError, DataError
+from hazard.errors import ConfigError, DataError, UsageError
 from stats.command.frame import Session
 from stats.command.log import Log
 from stats.command.progress import SilentReporter
@@ -175,6 +176,36 @@ def test_a_region_or_epoch_that_is_not_there_is_a_data_error(tmp_path, patches):
         chain_study(configuration(folder, "chain.order=[nepal_like, papua_like]"), patches)
     with pytest.raises(DataError, match="2031"):
         chain_study(configuration(folder, 'chain.event_epochs={nepal_like: "2031"}'), patches)
+
+
+def test_a_folder_of_something_else_is_left_alone(made, tmp_path):
+    _, run, _ = made
+    assert run_folder_of("x", run) == run
+    assert run_folder_of("x", tmp_path / "free") == tmp_path / "free"
+    (tmp_path / "photo.jpg").write_text("mine")
+    with pytest.raises(UsageError, match=r"photo\.jpg"):
+        run_folder_of("x", tmp_path)
+    (tmp_path / "run.json").write_text('{"layout": "hazard-run"}')
+    with pytest.raises(UsageError, match="another kind"):
+        run_folder_of("x", tmp_path)
+    with pytest.raises(UsageError, match="the file"):
+        run_folder_of("x", tmp_path / "photo.jpg")
+
+
+@pytest.mark.slow
+def test_standardisation_is_that_of_the_first_region_or_of_each(made, tmp_path):
+    folder, run, study = made
+    stages = [stage.name for stage in study.plan.stages("full")]
+    first, second = (load_model(run / "models" / name).preparation for name in stages)
+    assert first == second
+    own = configuration(
+        tmp_path, "chain.standardisation=own", "chain.conventional=false", "chain.few_share=null"
+    )
+    chain_run(own, tmp_path / "own", quiet())
+    one, other = (load_model(tmp_path / "own" / "models" / name).preparation for name in stages)
+    assert one == first
+    assert other != one
+    assert folder
 
 
 def test_the_dry_run_lists_the_trainings_and_writes_nothing(tmp_path):
