@@ -21,7 +21,7 @@ def section(rng, *planted, draws=59):
 @pytest.mark.slow
 def test_a_forecast_that_is_right_raises_no_more_alarms_than_it_may():
     # 120 worlds; an alarm rate of 0.05 gives at most 12 alarms in 99 % of such series of worlds,
-    # for each diagnostic; rates in 1,000 worlds stand in docs/verification.md.
+    # for each diagnostic; rates in 600 worlds stand in docs/residuals.md.
     rng = np.random.default_rng(11)
     found = [single_p_values(section(rng)) for _ in range(120)]
     most = scipy_stats.binom(120, 0.05).ppf(0.995)
