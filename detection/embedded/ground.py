@@ -135,7 +135,15 @@ def build_region(settings: EmbeddedSettings, region: Region) -> RegionWorld:
     side_km = settings.extent_m / 1000.0
     tiles = math.ceil(math.sqrt(settings.sites)) + 2
     # Whole tiles for the sites to choose from, and a margin that casts shadows into them.
-    cells = min(max(8, math.ceil(max(min(tiles * side_km, 16.0), 1.5 * side_km * (tiles - 2)) + 2 * MARGIN_M / 1000.0)), 160)
+    cells = min(
+        max(
+            8,
+            math.ceil(
+                max(min(tiles * side_km, 16.0), 1.5 * side_km * (tiles - 2)) + 2 * MARGIN_M / 1000.0
+            ),
+        ),
+        160,
+    )
     rng = stream(settings.seed, region.name, "ground")
     config = WorldConfig(
         extent_cells=(cells, cells),
