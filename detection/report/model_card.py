@@ -9,6 +9,8 @@ from detection.report.page import bullets
 from detection.training.model_file import model_record
 from stats.command.pages import heading, table
 
+UNITS = {"1": "1 (reflectance)", "dn": "dn (uncalibrated counts)"}
+
 
 def model_card_parts(folder: Path, *, synthetic: bool) -> list[str]:
     """A model's card from its record.
@@ -35,7 +37,7 @@ def model_card_parts(folder: Path, *, synthetic: bool) -> list[str]:
     ]
     reads = [
         ["bands, in this order", ", ".join(rule["bands"])],
-        ["unit", rule["unit"]],
+        ["unit", UNITS.get(rule["unit"], rule["unit"])],
         ["pixel", f"{pixel}, to 5 %"],
         ["indices, worked out inside", ", ".join(rule["indices"]) or "none"],
         ["terrain, worked out from elevation", ", ".join(rule["topography"]) or "none"],

@@ -180,7 +180,7 @@ def paper_parts(papers: Mapping[Paper, Sequence[Shown]], pages: Sequence[str]) -
         )
     ]
     for key, entries in papers.items():
-        parts.append(heading(f"{key}: {TITLES[key]}", 2))
+        parts.append(heading(TITLES[key], 2))
         rows = [[entry.what, _where(entry, pages), entry.remark] for entry in entries]
         text = table(["in the paper", "where", "what differs"], rows)
         # The cells are escaped as text; links are put in afterwards.
