@@ -41,6 +41,8 @@ EVENT_SHARE, TOTAL_SHARE = 0.04, 0.07
 LATER_SIZES = 1.3
 CHANNEL_KM2 = 0.8
 MARGIN_M = 700.0
+# No wider world is made only to choose better sites from.
+MOST_KM = 16.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,15 +137,8 @@ def build_region(settings: EmbeddedSettings, region: Region) -> RegionWorld:
     side_km = settings.extent_m / 1000.0
     tiles = math.ceil(math.sqrt(settings.sites)) + 2
     # Whole tiles for the sites to choose from, and a margin that casts shadows into them.
-    cells = min(
-        max(
-            8,
-            math.ceil(
-                max(min(tiles * side_km, 16.0), 1.5 * side_km * (tiles - 2)) + 2 * MARGIN_M / 1000.0
-            ),
-        ),
-        160,
-    )
+    choice_km = max(min(tiles * side_km, MOST_KM), 1.5 * side_km * (tiles - 2))
+    cells = max(8, math.ceil(choice_km + 2 * MARGIN_M / 1000.0))
     rng = stream(settings.seed, region.name, "ground")
     config = WorldConfig(
         extent_cells=(cells, cells),

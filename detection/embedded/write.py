@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,6 @@ import geopandas as gpd
 import numpy as np
 import shapely
 
-from detection.embedded.noise import Array
 from detection.embedded.regions import BANDS
 from detection.embedded.sensor import STEP
 from detection.embedded.study import EmbeddedStudy, TrueInventory
@@ -137,7 +135,9 @@ def _write_scene(
         frame = gpd.GeoDataFrame(
             {
                 "landslide_id": np.array([p.landslide_id for p in landslides], dtype=np.int64),
-                "area_m2": _areas(p.polygon for p in landslides),
+                "area_m2": np.asarray(
+                    shapely.area([p.polygon for p in landslides]), dtype=np.float64
+                ),
                 "date_start": [p.failed for p in landslides],
                 "date_end": [p.failed for p in landslides],
                 "source": ["embedded truth"] * len(landslides),
@@ -172,7 +172,3 @@ def _write_scene(
         synthetic=True,
         **images[""].model_dump(),
     )
-
-
-def _areas(polygons: Iterable[shapely.Geometry]) -> Array:
-    return np.array([p.area for p in polygons], dtype=np.float64)
