@@ -92,15 +92,15 @@ def joined(forwards: Sequence[Forward], flips: Sequence[Flip]) -> Forward:
     return one if tuple(flips) == ("none",) else Flipped(one, tuple(flips))
 
 
-def run_checked(
-    forward: Forward, batch: RawBatch, wanted: Bool[ndarray, "patch y x"], name: str
+def checked(
+    answer: ndarray, wanted: Bool[ndarray, "patch y x"], name: str
 ) -> Float[ndarray, "patch y x"]:
-    """Probabilities of a batch where they are wanted, 0 elsewhere.
+    """What a forward function gave, where it is wanted, and 0 elsewhere.
 
     Raises:
         DataError: another shape, or a value outside [0, 1] or not finite where it is wanted.
     """
-    found = np.asarray(forward(batch))
+    found = np.asarray(answer)
     if found.shape != wanted.shape:
         raise DataError(
             name,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
@@ -21,7 +20,7 @@ from hazard.geo.grid import Grid
 
 
 class ModelForward:
-    """`DetectionModel.probability`, compiled once per shape and anew wherever it is unpickled.
+    """`DetectionModel.probability`, compiled anew wherever it is unpickled.
 
     Args:
         model: the trained model.
@@ -29,18 +28,9 @@ class ModelForward:
 
     def __init__(self, model: DetectionModel) -> None:
         self.model = model
-        self._compiled: set[tuple[int, ...]] = set()
-        self._lock = threading.Lock()
 
     def __call__(self, batch: Mapping[str, ndarray]) -> Float[ndarray, "patch y x"]:
         """Probability of every pixel of a raw batch."""
-        shape = batch["image"].shape
-        if shape not in self._compiled:
-            # Threads that meet an unknown shape together would each compile it.
-            with self._lock:
-                found = self.model.probability(batch)
-                self._compiled.add(shape)
-                return found
         return self.model.probability(batch)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -49,7 +39,7 @@ class ModelForward:
         return {**kept, "variables": jax.device_get(self.model.variables)}
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
-        self.__init__(DetectionModel(**state))  # type: ignore[misc]
+        self.model = DetectionModel(**state)
 
 
 def model_identity(model: DetectionModel) -> str:

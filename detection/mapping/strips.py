@@ -11,14 +11,14 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from jaxtyping import Bool, Float
 from numpy import ndarray
 
-from detection.mapping.forward import Forward, run_checked
+from detection.mapping.forward import Forward, checked
 from detection.mapping.source import SceneSource, Window, read_padded
 from detection.mapping.tiles import Tiling
 from hazard.geo.grid import Block
@@ -27,6 +27,8 @@ Item = TypeVar("Item")
 
 # GDAL's bindings set the filter of warnings, which is one for all threads, while they warp.
 _READING = threading.Lock()
+# A pass uses all cores as it is; a second one beside it would double the memory of the network.
+_PASSING = threading.Lock()
 
 
 class Waiting(Protocol):
@@ -150,19 +152,25 @@ class MapJob:
         # Zeros fill the batch: one shape, one compilation.
         batch = {key: _cut(value, offsets, width, self.batch) for key, value in window.items()}
         wanted = _cut(seen, offsets, width, self.batch)
-        return run_checked(self.forward, batch, wanted, self.source.name)[: len(offsets)]
+        with _PASSING:
+            found = self.forward(batch)
+        return checked(found, wanted, self.source.name)[: len(offsets)]
 
 
 class StretchReader:
-    """Windows of chunks, read by stretches; the last two stretches are kept.
+    """Windows of chunks, read by stretches.
+
+    The last two stretches are kept, and of every stretch the rows that the next row of tiles will
+    need again.
 
     Args:
-        job: whose chunks.
+        job: whose chunks, in the order of `MapJob.chunks`, row after row.
     """
 
     def __init__(self, job: MapJob) -> None:
         self._job = job
         self._kept: dict[tuple[int, int], tuple[int, Window]] = {}
+        self._lower: dict[int, tuple[int, Window]] = {}
 
     def read(self, chunk: Chunk) -> Window:
         """Arrays under a chunk, by key."""
@@ -175,10 +183,32 @@ class StretchReader:
                     self._kept.pop(next(iter(self._kept)))
                 last = min((key[1] + 1) * tiles, len(job.tiling.columns))
                 whole = job.place(chunk.row, key[1] * tiles, last)
-                self._kept[key] = (whole.col0, read_padded(job.source, whole))
+                self._kept[key] = (whole.col0, self._stretch(key, whole))
             begin, window = self._kept[key]
         block = job.place(*chunk)
         return {k: v[:, block.col0 - begin : block.col1 - begin] for k, v in window.items()}
+
+    def _stretch(self, key: tuple[int, int], whole: Block) -> Window:
+        """Read the rows that the stretch above did not hold."""
+        row, stretch = key
+        height, above = self._job.source.grid.shape[0], self._lower.pop(stretch, None)
+        if above is not None and above[0] == row:
+            upper = above[1]
+            there = len(next(iter(upper.values())))
+            rest = replace(whole, row0=whole.row0 + there)
+            new = read_padded(self._job.source, rest)
+            window = {k: np.concatenate([upper[k], new[k]]) for k in new}
+        else:
+            window = read_padded(self._job.source, whole)
+        starts = self._job.tiling.rows.starts
+        if row + 1 < len(starts):
+            # Rows beyond the edge are made, not read: they must not be all that is left to read.
+            shared = min(whole.row1, height - 1) - starts[row + 1]
+            from_row = starts[row + 1] - whole.row0
+            if shared > 0:
+                lower = {k: v[from_row : from_row + shared].copy() for k, v in window.items()}
+                self._lower[stretch] = (row + 1, lower)
+        return window
 
 
 def _cut(value: ndarray, offsets: list[int], width: int, batch: int) -> ndarray:

@@ -210,7 +210,8 @@ def _check_values(
     """Refuse counts that are declared to be reflectance."""
     if _family(entry.unit) != "1" or not len(seen):
         return
-    middle = float(np.median(seen))
+    # A sample decides as well, and costs nothing beside reading.
+    middle = float(np.median(seen[:: -(-len(seen) // 50_000)]))
     if middle > HIGHEST_REFLECTANCE:
         raise DataError(
             source.image[0], found=f"a median value of {middle:g} in unit {entry.unit!r}",
