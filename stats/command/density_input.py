@@ -122,7 +122,7 @@ def window_of(
         inside = np.ones(shape, dtype=bool)
         how = (
             "the rectangle around all landslides: a guess that makes densities too high where the "
-            "ground looked at was larger; --window names it"
+            "ground looked at was larger; the option window names it"
         )
         north = south + shape[0] * cell
         return Window(inside=inside, west_m=west, north_m=north, cell_m=cell), how
