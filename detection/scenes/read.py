@@ -1,8 +1,9 @@
 """Read scenes from files: declared bands in any order, by window, everything on one grid.
 
 What a file says of itself is held against what the catalogue says of it. Missing data is decided
-here: a pixel was seen where every band has a value (nodata is what the catalogue or the file names
-so, and 0 is a value otherwise), where the mask of what was seen says so, and where no cloud is.
+here: a pixel was seen where every band that is read has a value (nodata is what the catalogue or
+the file names so, and 0 is a value otherwise), where the mask of what was seen says so, and where
+no cloud is.
 """
 
 from __future__ import annotations
