@@ -1,5 +1,6 @@
 """The command on the embedded scenes: run folder, resume after a kill, scores of other data."""
 
+import io
 import json
 import os
 import signal
@@ -11,14 +12,18 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from typer.testing import CliRunner
 
-from detection.evaluate.__main__ import app as evaluate_app
+from detection.config.schema import load_config
 from detection.evaluate.write import read_evaluation
 from detection.fit.folder import LAYOUT, require_run, run_folder_of
+from detection.fit.rescore import rescore
+from detection.fit.run import fit_run
 from detection.patches.manifest import read_manifest
 from detection.training.model_file import load_model
 from hazard.errors import DataError, UsageError
+from stats.command.frame import Session
+from stats.command.log import Log
+from stats.command.progress import SilentReporter
 
 ROOT = Path(__file__).resolve().parents[3]
 SMALL = "{widths: [8, 16], blocks: [1, 1], kernel_sizes: [3, 3], decoder_width: 8, detail_width: 4}"
@@ -32,7 +37,7 @@ split: {{block_m: 320, test_share: 0.3}}
 preparation: {{topography: []}}
 networks:
   - {{name: default, settings: {SMALL}}}
-training: {{epochs: 6, batch_size: 4, learning_rate: 0.01, save_every_s: 0.001}}
+training: {{epochs: 5, batch_size: 8, learning_rate: 0.01, save_every_s: 0.2}}
 baselines: [logistic_regression]
 evaluation: {{block_m: 160, draws: 40}}
 report: {{panels: 2, papers: ["001"]}}
@@ -44,48 +49,51 @@ def run(*arguments, **options):
     return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False, **options)
 
 
+def fit(file, out, **options):
+    """What the command does, in this process; returns what it said."""
+    stream = io.StringIO()
+    talk = Session(log=Log(stream=stream), reporter=SilentReporter())
+    overrides = options.pop("overrides", ())
+    fit_run(load_config(file, overrides=overrides), out, talk, **options)
+    return stream.getvalue()
+
+
 @pytest.fixture(scope="module")
 def fitted(tmp_path_factory):
-    """A run that was killed in the middle of its training, and then resumed."""
     folder = tmp_path_factory.mktemp("fit")
     file = folder / "tiny.yaml"
     file.write_text(CONFIG)
-    out = folder / "run"
-    log = (folder / "killed.log").open("w")
-    first = subprocess.Popen(
-        [sys.executable, "-m", "detection.fit", str(file), "--out", str(out)], cwd=ROOT,
-        stdout=log, stderr=log,
-    )  # fmt: skip
-    saved = out / "checkpoints" / "default"
-    deadline = time.monotonic() + 300
-    # The second whole checkpoint: the training is under way, and not at its start.
-    while not [p for p in saved.glob("[0-9]*") if p.name.isdigit() and int(p.name) >= 2]:
-        assert first.poll() is None, (folder / "killed.log").read_text()[-2000:]
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    first.send_signal(signal.SIGKILL)
-    first.wait()
-    log.close()
+    return file, folder / "run", fit(file, folder / "run")
+
+
+@pytest.mark.nightly
+def test_a_killed_run_ends_with_the_weights_of_an_undisturbed_one(tmp_path):
+    file, out = tmp_path / "tiny.yaml", tmp_path / "run"
+    file.write_text(CONFIG.replace("save_every_s: 0.2", "save_every_s: 0.001"))
+    with (tmp_path / "killed.log").open("w") as log:
+        first = subprocess.Popen(
+            [sys.executable, "-m", "detection.fit", str(file), "--out", str(out)], cwd=ROOT,
+            stdout=log, stderr=log,
+        )  # fmt: skip
+        saved = out / "checkpoints" / "default"
+        deadline = time.monotonic() + 300
+        # The third whole checkpoint: the training is under way, and neither new nor over.
+        while not [p for p in saved.glob("[0-9]*") if p.name.isdigit() and int(p.name) >= 2]:
+            assert first.poll() is None, (tmp_path / "killed.log").read_text()[-2000:]
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        first.send_signal(signal.SIGKILL)
+        first.wait()
     assert not (out / "run.json").exists()
-    done = run(file, "--out", out, "--resume")
-    assert done.returncode == 0, done.stderr[-3000:]
-    return file, out, done.stderr
-
-
-@pytest.mark.slow
-def test_a_killed_run_ends_with_the_weights_of_an_undisturbed_one(fitted, tmp_path):
-    file, out, _ = fitted
-    whole = run(file, "--out", tmp_path / "whole")
-    assert whole.returncode == 0, whole.stderr[-3000:]
+    for folder, more in ((out, ["--resume"]), (tmp_path / "whole", [])):
+        done = run(file, "--out", folder, *more)
+        assert done.returncode == 0, done.stderr[-3000:]
     record = "model/default/model.json"
-    one, other = (json.loads((folder / record).read_text()) for folder in (out, tmp_path / "whole"))
+    one, other = (json.loads((f / record).read_text()) for f in (out, tmp_path / "whole"))
     assert one["weights_sha256"] == other["weights_sha256"]
     assert one["threshold"] == other["threshold"]
-    boards = [
-        pd.read_parquet(folder / "scoreboard.parquet") for folder in (out, tmp_path / "whole")
-    ]
-    scores = [board.drop(columns="seconds") for board in boards]
-    pd.testing.assert_frame_equal(*scores)
+    boards = [pd.read_parquet(f / "scoreboard.parquet") for f in (out, tmp_path / "whole")]
+    pd.testing.assert_frame_equal(*(board.drop(columns="seconds") for board in boards))
 
 
 @pytest.mark.slow
@@ -108,7 +116,7 @@ def test_the_run_folder_is_what_its_layout_says(fitted):
         == (provenance["data_sha256"])
     )
     history = pd.read_csv(out / "history.csv")
-    assert history["epoch"].tolist() == list(range(6))
+    assert history["epoch"].tolist() == list(range(5))
     assert np.isfinite(history["loss"]).all()
     assert list((out / "checkpoints").iterdir()) == []
 
@@ -138,37 +146,33 @@ def test_every_page_of_the_report_is_stamped(fitted):
 
 
 @pytest.mark.slow
-def test_a_finished_model_is_taken_and_a_changed_one_is_not(fitted, tmp_path):
-    file, out, _ = fitted
-    again = run(file, "--out", out, "--resume", "--set", "report.panels=0")
-    assert again.returncode == 0, again.stderr[-3000:]
-    assert "default: taken from" in again.stderr
-    changed = run(file, "--out", out, "--resume", "--set", "training.epochs=1")
-    assert changed.returncode == 0, changed.stderr[-3000:]
-    assert "taken from" not in changed.stderr
-    assert len(pd.read_csv(out / "history.csv")) == 1
+def test_stored_models_are_scored_again_on_own_and_on_other_data(fitted, tmp_path):
+    _, out, _ = fitted
+    talk = Session(log=Log(stream=io.StringIO()), reporter=SilentReporter())
+    own = rescore(out, talk, out=tmp_path / "own")
+    board = pd.read_csv(out / "scoreboard.csv").query("site == 'all' and patches == 'all'")
+    expected = board.set_index("model").loc["default", "f1"]
+    assert own.evaluations[0].score("f1").value == pytest.approx(expected)
+    other = rescore(out, talk, out=tmp_path / "other", overrides=["embedded.seed=9"])
+    record = json.loads((other.out / "rescored.json").read_text())
+    assert record["own"] is False
+    # Every pixel of the other scene, once.
+    assert other.evaluations[0].protocol().pixels > board["n_pixels"].iloc[0]
+    assert (other.out / "html" / "index.html").is_file()
+    with pytest.raises(DataError, match="no readable record"):
+        rescore(tmp_path, talk)
 
 
 @pytest.mark.slow
-def test_stored_models_are_scored_again_on_own_and_on_other_data(fitted, tmp_path):
-    _, out, _ = fitted
-    runner = CliRunner()
-    own = runner.invoke(evaluate_app, [str(out), "--out", str(tmp_path / "own"), "--quiet"])
-    assert own.exit_code == 0, own.output
-    board = pd.read_csv(out / "scoreboard.csv").query("site == 'all' and patches == 'all'")
-    scores = pd.read_csv(tmp_path / "own" / "scores.csv").query("score == 'f1'")
-    expected = board.set_index("model").loc["default", "f1"]
-    assert scores["value"].iloc[0] == pytest.approx(expected)
-    other = runner.invoke(
-        evaluate_app,
-        [str(out), "--set", "embedded.seed=9", "--out", str(tmp_path / "other"), "--quiet"],
-    )
-    assert other.exit_code == 0, other.output
-    record = json.loads((tmp_path / "other" / "rescored.json").read_text())
-    assert record["own"] is False
-    assert record["patches"] > 0
-    assert (tmp_path / "other" / "html" / "index.html").is_file()
-    assert runner.invoke(evaluate_app, [str(tmp_path), "--quiet"]).exit_code == 3
+def test_a_finished_model_is_taken_and_a_changed_one_is_not(fitted):
+    file, out, _ = fitted
+    before = (out / "model" / "default" / "model.json").stat().st_mtime_ns
+    said = fit(file, out, resume=True, overrides=["report.panels=0"])
+    assert "default: taken from" in said
+    assert (out / "model" / "default" / "model.json").stat().st_mtime_ns == before
+    said = fit(file, out, resume=True, overrides=["training.epochs=1"])
+    assert "taken from" not in said
+    assert len(pd.read_csv(out / "history.csv")) == 1
 
 
 def test_folders_of_others_are_left_alone(tmp_path):
