@@ -91,7 +91,7 @@ def parcels(
     """A pattern of bent rectangles, along the contours where asked."""
     m, shape = ground.pixel_m, ground.shape
     y, x = np.indices(shape, dtype=np.float32) * np.float32(m)
-    bend = [30.0 * rough_field(shape, 500.0 / m, rng, slope=4.0) for _ in range(2)]
+    bend = [35.0 * rough_field(shape, 600.0 / m, rng, slope=7.0) for _ in range(2)]
     angle = rng.uniform(0.0, np.pi)
     u = np.cos(angle) * x + np.sin(angle) * y + bend[0]
     v = -np.sin(angle) * x + np.cos(angle) * y + bend[1]
@@ -172,7 +172,7 @@ def build_cover(settings: EmbeddedSettings, ground: Ground, number: int) -> Cove
     gravel *= 1.0 - water
 
     height = ground.smooth_m + 70.0 * rough_field(shape, 350.0 / m, rng, slope=2.6)
-    open_noise = rough_field(shape, 600.0 / m, rng, slope=2.4)
+    open_noise = rough_field(shape, 600.0 / m, rng, slope=2.8)
     # Shady and moist ground carries more trees.
     facing = ground.down[0] * np.sign(-region.latitude_deg)
     moist = 0.5 * open_noise - 0.35 * facing - 0.25 * ground.convexity
@@ -182,9 +182,9 @@ def build_cover(settings: EmbeddedSettings, ground: Ground, number: int) -> Cove
     conifer = soft_step(
         rough_field(shape, 300.0 / m, rng) + (height - region.treeline_m + 600.0) / 400.0, -0.4, 0.8
     )
-    shrub = soft_step(rough_field(shape, 110.0 / m, rng, slope=2.8), -0.6, 0.9)
+    shrub = soft_step(rough_field(shape, 110.0 / m, rng, slope=3.2), -0.6, 0.9)
 
-    jagged = rough_field(shape, 180.0 / m, rng, slope=2.5)
+    jagged = rough_field(shape, 180.0 / m, rng, slope=3.0)
     crag = (
         0.055 * (slope - 38.0)
         + 0.55 * np.clip(ground.convexity, -2.0, 2.5)
@@ -196,7 +196,7 @@ def build_cover(settings: EmbeddedSettings, ground: Ground, number: int) -> Cove
     scree = soft_step(height, region.rockline_m - 80.0, region.rockline_m + 80.0)
     scree *= soft_step(0.6 * jagged + 0.5 * ground.streak, -0.9, 0.3)
 
-    poor = rough_field(shape, 260.0 / m, rng, slope=2.3) + 0.3 * facing
+    poor = rough_field(shape, 260.0 / m, rng, slope=3.0) + 0.3 * facing
     poor -= float(np.quantile(poor, 1.0 - region.eroded))
     eroded = soft_step(poor, -0.05, 0.15)
     forest *= 1.0 - eroded

@@ -209,7 +209,7 @@ PAPUA_LIKE = Region(
     floodplain_m=10.0,
     gravel=3.0,
     haze=0.055,
-    cloud=0.10,
+    cloud=0.07,
     recovery_years=4.0,
 )
 

@@ -180,7 +180,7 @@ def _with_flow(
     if len(way) < 4:
         return polygon
     line = np.array(way) * [t.a, t.e] + [t.c, t.f]
-    flow = shapely.LineString(line).buffer(max(half, 0.7 * m))
+    flow = shapely.LineString(line).buffer(max(half, 1.2 * m))
     return shapely.union(polygon, flow)
 
 

@@ -16,7 +16,7 @@ from detection.embedded.settings import EmbeddedSettings
 CLOUD_COLOUR = np.array([0.62, 0.63, 0.63, 0.62], dtype=np.float32)
 CLOUD_SHADOW = 0.55
 # Nobody maps from images with more cloud.
-MOST_CLOUD = 0.25
+MOST_CLOUD = 0.18
 STEP = 1e-4  # reflectance is stored in ten-thousandths
 
 
