@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,7 +15,10 @@ import yaml
 from detection.config.schema import DetectionConfig
 from detection.fit.data import StudyData, study_data
 from detection.fit.folder import (
+    CHECKPOINTS,
     CONFIG,
+    EVALUATED,
+    EVALUATIONS,
     FIGURES,
     GRID,
     HISTORY,
@@ -22,6 +26,7 @@ from detection.fit.folder import (
     LAYOUT_VERSION,
     LOG,
     MODELS,
+    PREDICTIONS,
     PROVENANCE,
     RECORD,
     REPORT,
@@ -103,6 +108,7 @@ def fit_run(
                     config, data.study, run, session, digest=data.digest, trials=trials,
                     resume=resume,
                 )  # fmt: skip
+            _drop_others(run, [model.label for model in models])
             _write_history(models, run)
             with part("scores"):
                 scored = scoreboard(config, data.study.test, models, session)
@@ -121,6 +127,18 @@ def fit_run(
         session.log.info(
             "times: " + ", ".join(f"{name} {value:.0f} s" for name, value in seconds.items())
         )
+
+
+def _drop_others(run: Path, labels: Sequence[str]) -> None:
+    """What an earlier run of other models left in the folder, and scores of its models."""
+    for folder in (MODELS, EVALUATIONS, CHECKPOINTS):
+        for path in (run / folder).glob("*"):
+            if path.name not in labels:
+                shutil.rmtree(path)
+    for path in (run / PREDICTIONS).glob("*.npz"):
+        if path.stem not in labels:
+            path.unlink()
+    shutil.rmtree(run / EVALUATED, ignore_errors=True)
 
 
 def _write_config(config: DetectionConfig, run: Path) -> None:

@@ -116,6 +116,23 @@ def test_a_model_is_refused_where_it_cannot_be_used(fitted, tmp_path):
         save_model(fitted.model, tmp_path / "other")
 
 
+def test_members_are_averaged(fitted):
+    one = fitted.model
+    other = jax.tree.map(lambda v: v + 0.05, one.variables)
+    both = replace(
+        one, variables=jax.tree.map(lambda a, b: np.concatenate([a, b]), one.variables, other)
+    )
+    assert both.members == 2
+    test = patches(3, "c", 4)
+    single = [
+        predict_patches(replace(one, variables=v), test, batch_size=4)
+        for v in (one.variables, other)
+    ]
+    mean = predict_patches(both, test, batch_size=4)
+    np.testing.assert_allclose(mean, np.mean(single, axis=0), atol=1e-5)
+    assert np.abs(single[0] - single[1]).max() > 0.01
+
+
 class StopHereError(Exception):
     pass
 
