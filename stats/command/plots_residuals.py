@@ -268,6 +268,9 @@ def draw_coverage_pages(
             SeriesStyle(colour=_IMPLIED, line="--", marker="_", width=1.2), marker=True
         ),
     }
+    # One scale for all panels, from a little below the lowest coverage.
+    lowest = min([1.0, *(float(np.nanmin([*p.covered, *p.implied, p.level])) for p in panels)])
+    bottom = max(0.0, lowest - 0.1)
     written = []
     for file, heading, part in pages_of(panels, path, per_page=columns * rows, title=title):
         with plot_page(
@@ -288,7 +291,7 @@ def draw_coverage_pages(
                     linewidth=_SUBJECT.width, zorder=5,
                 )  # fmt: skip
                 ax.set_xticks(place, panel.strata, rotation=45, ha="right", fontsize=6.5)
-                ax.set_ylim(min(0.0, panel.level - 1.0), 1.02)
+                ax.set_ylim(bottom, 1.0 + 0.02 * (1.0 - bottom))
                 _finish(ax, panel.title, panel.note)
                 _label(ax, index, len(part), columns, "", "coverage [-]")
         written.append(file)

@@ -119,7 +119,7 @@ def page_parts(run: ResidualsRun, figures: Mapping[str, str]) -> list[str]:
     parts += _coverage(run)
     parts += _shown(figures, "coverage")
     for text in section.notes:
-        parts.append(note(text))
+        parts.append(note(f"{text[:1].upper()}{text[1:]}."))
     return parts
 
 
@@ -165,7 +165,7 @@ def _questions(run: ResidualsRun) -> list[str]:
     tests, blocks = answers(run)
     alone = {(t.residual, t.against): t.p_value for t in run.section.tests}
     said = (
-        f"Whole blocks of {(run.section.block.side_m if run.section.block else 0) / 1000:g} km "
+        f"Whole blocks of {run.section.test_block_m / 1000:g} km "
         "stand for cases, because neighbours depend on each other; the last column takes cells as "
         "independent." if blocks else "Cells are taken as independent given the forecast."
     )  # fmt: skip
@@ -254,7 +254,8 @@ def _coverage(run: ResidualsRun) -> list[str]:
         key = (str(row.labels["epoch"]), row.level)
         by.setdefault(key, []).append((row.n, row.covered, row.implied, row.width))
     rows = []
-    for (epoch, level), found in by.items():
+    order = [str(epoch) for epoch in run.cases.epochs]
+    for (epoch, level), found in sorted(by.items(), key=lambda i: (order.index(i[0][0]), i[0][1])):
         n = sum(r[0] for r in found)
         means = [sum(r[0] * r[i] for r in found) / n for i in (1, 2, 3)]
         rows.append([epoch, f"{100 * level:g} %", n, *(float(m) for m in means)])

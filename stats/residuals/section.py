@@ -49,7 +49,6 @@ from stats.spatial.residuals import HurdleResiduals, hurdle_residuals
 COMPARED = ("crps", "log")
 # Fewer blocks do not tell how much the sum over blocks scatters.
 FEWEST_BLOCKS = 20
-# Blocks of single cells would hold that no neighbours share anything, which is never certain.
 FEWEST_CELLS = 5
 
 
@@ -75,6 +74,7 @@ class ResidualSection:
         tests: of the score residuals, cases independent given the forecast.
         block_tests: the same questions, with the scatter of whole blocks; empty where neighbours
             are not seen to depend on each other, or where blocks are too few.
+        test_block_m: side of these blocks, and of those of `persistence` [m]; 0 without any.
         coverage: by epoch and decile of the expected value.
         totals: per epoch.
         notes: what the reader must know.
@@ -96,6 +96,7 @@ class ResidualSection:
     persistence: tuple[Persistence, ...]
     tests: tuple[ResidualTest, ...]
     block_tests: tuple[ResidualTest, ...]
+    test_block_m: float
     coverage: tuple[CoverageRow, ...]
     totals: tuple[TotalRow, ...]
     notes: tuple[str, ...]
@@ -159,8 +160,10 @@ def residual_section(
     expected = cases.law.mean()
     asked = questions_of(cases, expected)
     block_tests: tuple[ResidualTest, ...] = ()
-    if dependent and block is not None:
-        block_tests, said = _block_tests(cases, residuals, asked, block)
+    # Blocks of single cells would hold that no neighbours share anything, which is never certain.
+    side = 0.0 if block is None else max(block.side_m, FEWEST_CELLS * cases.cell_m)
+    if dependent:
+        block_tests, said = _block_tests(cases, residuals, asked, side)
         notes += said
     by_epoch = {e: np.flatnonzero(cases.epoch == e) for e in cases.epochs}
     drawn: dict[str, Any] = {"rng": rng, "draws": draws, "level": level}
@@ -177,11 +180,11 @@ def residual_section(
         worms={e: quantile_curve(law, value, **drawn) for e, (law, value) in parts.items()},
         pits={e: pit_histogram(law, value, **drawn) for e, (law, value) in parts.items()},
         structures=structures, block=block,
-        persistence=() if block is None else persistence(
-            cases, residuals.presence.value, block_m=max(block.side_m, FEWEST_CELLS * cases.cell_m)
+        persistence=() if not side else persistence(
+            cases, residuals.presence.value, block_m=side
         ),
         tests=residual_tests(residuals, asked),
-        block_tests=block_tests,
+        block_tests=block_tests, test_block_m=side,
         coverage=tuple(
             coverage_rows(
                 coverage_sums(
@@ -207,17 +210,17 @@ def _best(
 
 
 def _block_tests(
-    cases: ForecastCases, residuals: HurdleResiduals, asked: Mapping[str, Labels], block: BlockSize
+    cases: ForecastCases, residuals: HurdleResiduals, asked: Mapping[str, Labels], side_m: float
 ) -> tuple[tuple[ResidualTest, ...], list[str]]:
     """The questions with the scatter of blocks: neighbours that share errors do not count twice."""
-    number = block_of_cells(cases.x_m, cases.y_m, block_m=block.side_m)
+    number = block_of_cells(cases.x_m, cases.y_m, block_m=side_m)
     n_blocks = np.unique(number).size
     if n_blocks < FEWEST_BLOCKS:
         return (), [
             f"questions to residuals take cells as independent: {n_blocks} blocks of "
-            f"{block.side_m / 1000.0:g} km are too few to do better"
+            f"{side_m / 1000.0:g} km are too few to do better"
         ]
-    finer = block_of_cells(cases.x_m, cases.y_m, block_m=0.5 * block.side_m)
+    finer = block_of_cells(cases.x_m, cases.y_m, block_m=0.5 * side_m)
     try:
         found = residual_tests(
             residuals, asked, covariance="blocks", block=number, finer_block=finer
