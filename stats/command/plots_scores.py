@@ -28,6 +28,7 @@ class ForestPanel:
         better: ``high`` or ``low``, whichever is good; empty where neither is.
         reference: a value to compare with, drawn as a line (the ceiling, or 0 for differences).
         reference_label: what the reference is.
+        limits: ends of the axis; where None, around the bulk of the models.
     """
 
     title: str
@@ -38,6 +39,7 @@ class ForestPanel:
     better: str = ""
     reference: float | None = None
     reference_label: str = ""
+    limits: tuple[float, float] | None = None
 
 
 def draw_forest_pages(
@@ -115,7 +117,7 @@ def _draw_panel(ax: Any, panel: ForestPanel, subjects: set[str], *, named: bool)
         ax.axvline(panel.reference, color=REFERENCE, linewidth=1.2, linestyle=(0, (4, 2)), zorder=0)
         if panel.reference_label:
             ax.set_xlabel(f"dashed: {panel.reference_label}", fontsize=6.5, labelpad=2)
-    limits = _limits(values, low, high, panel.reference)
+    limits = panel.limits or _limits(values, low, high, panel.reference)
     if limits is not None:
         ax.set_xlim(*limits)
         for row in (int(r) for r in np.flatnonzero(~np.isnan(values))):
