@@ -16,6 +16,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
+from detection.patches.adjoining import adjoining_patches
 from detection.patches.duplicates import (
     FINE_CORRELATION,
     content_hashes,
@@ -76,7 +77,9 @@ def audit(
 
     Looked for are ground that patches of two roles cover, at the same and at other epochs; patches
     closer than the split's buffer (adjoining ones, where it has none); exact copies, also turned
-    and mirrored; near copies, also in another light (`detection.patches.duplicates`).
+    and mirrored; near copies, also in another light (`detection.patches.duplicates`); and, among
+    patches that are alone in their region because nobody placed them, those whose edges continue
+    each other (`detection.patches.adjoining`), as a warning: it is their look that says so.
 
     Args:
         patches: the set, unused patches included or not.
@@ -96,6 +99,7 @@ def audit(
         *_neighbours(patches, split, boxes),
         *_exact(patches, split, boxes, turned),
         *_near(patches, split, boxes, turned, least_correlation),
+        *_unplaced(patches, split),
     ]
     order = {"leak": 0, "warning": 1, "expected": 2}
     return tuple(sorted(found, key=lambda finding: order[finding.severity]))
@@ -313,3 +317,24 @@ def _near(
             )
         )  # fmt: skip
     return found
+
+
+def _unplaced(patches: PatchSet, split: Split) -> list[Finding]:
+    """Neighbours among patches that are alone in their region, by the look of their edges."""
+    alone = [places[0] for places in by_region(patches).values() if len(places) == 1]
+    used = np.array([number for number in alone if split.role[number] > 0], dtype=np.int64)
+    hits: dict[tuple[int, int], list[tuple[int, int]]] = {}
+    for pair in adjoining_patches(patches, among=used):
+        one, other = sorted((pair.first, pair.second), key=lambda i: int(split.role[i]))
+        codes = int(split.role[one]), int(split.role[other])
+        if codes[0] != codes[1]:
+            hits.setdefault(codes, []).append((one, other))
+    return [
+        Finding(
+            kind="patches whose edges continue each other", roles=_names(codes),
+            count=len({other for _, other in members}), unit=f"patches of {NAMES[codes[1]]}",
+            severity="warning",
+            example=f"{_place(patches, members[0][0])} and {_place(patches, members[0][1])}",
+        )
+        for codes, members in sorted(hits.items())
+    ]  # fmt: skip

@@ -28,6 +28,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
+from detection.patches.adjoining import adjoining_patches
 from detection.patches.patch_set import PatchSet
 
 COARSE, FINE = 8, 32
@@ -223,15 +224,25 @@ def _best_turns(
     return np.max(found, axis=0)
 
 
-def linked_groups(patches: PatchSet, *, least: float = FINE_CORRELATION) -> Int[ndarray, " patch"]:
+def linked_groups(
+    patches: PatchSet, *, least: float = FINE_CORRELATION, adjoining: bool = False
+) -> Int[ndarray, " patch"]:
     """Number of the group of every patch: exact and near copies of each other share one.
 
     For patches that nobody can place on the ground; `splits.split_by_group` keeps groups together.
+
+    Args:
+        patches: the set.
+        least: correlation of details from which two patches are copies.
+        adjoining: link patches whose edges continue each other, too
+            (`detection.patches.adjoining`): groups are then connected pieces of ground.
     """
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
     pairs = [(pair.first, pair.second) for pair in near_duplicates(patches, least=least)]
+    if adjoining:
+        pairs += [(pair.first, pair.second) for pair in adjoining_patches(patches)]
     first_of: dict[str, int] = {}
     for place, text in enumerate(turned_hashes(patches)):
         pairs.append((first_of.setdefault(text, place), place))

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from detection.patches.adjoining import adjoining_patches
 from detection.patches.audit import audit, leaks, refuse_leaks
 from detection.patches.cut import cut_patches, join_sets
 from detection.patches.duplicates import (
@@ -243,3 +244,54 @@ def test_an_unchanged_place_at_another_epoch_is_no_copy_of_another_place(overlap
     found = audit(patches, split([1] * 5 + [3] * 5, separates=frozenset({"epoch"})))
     copies = {f.kind: f.severity for f in found if "identical" in f.kind}
     assert copies == {"identical patches of one place at two epochs": "expected"}
+
+
+def side_by_side(n=3, *, size=128, seed=0):
+    """Patches of two scenes of n x n, unplaced and in random order, with their true neighbours."""
+    image, places = [], []
+    for scene in range(2):
+        # Larger than what is cut: such a terrain continues itself at its opposite edges.
+        whole = terrain(1, size=n * size + 60, seed=seed + scene, steepness=2.0)[0]
+        for row in range(n):
+            for col in range(n):
+                part = slice(row * size, (row + 1) * size), slice(col * size, (col + 1) * size)
+                image.append(whole[part])
+                places.append((scene, row, col))
+    order = np.random.default_rng(seed).permutation(len(image))
+    return ready(np.stack([image[i] for i in order])), [places[i] for i in order]
+
+
+def test_neighbours_that_nobody_placed_are_found_by_their_edges():
+    patches, places = side_by_side()
+    found = {(p.first, p.second, p.side) for p in adjoining_patches(patches)}
+    wanted = {
+        (i, j, side)
+        for i, (s, r, c) in enumerate(places)
+        for j, other in enumerate(places)
+        for side, step in (("right", (s, r, c + 1)), ("below", (s, r + 1, c)))
+        if other == step
+    }
+    assert len(wanted) == 24
+    assert found == wanted
+    group = linked_groups(patches, adjoining=True)
+    assert [group[i] == group[0] for i in range(18)] == [p[0] == places[0][0] for p in places]
+    assert len(set(linked_groups(patches))) == 18
+
+
+def test_strangers_do_not_adjoin_by_chance():
+    assert adjoining_patches(ready(terrain(120, size=160, steepness=2.0)[:, :128, :128])) == ()
+
+
+def test_edges_under_cloud_are_not_compared():
+    patches, _ = side_by_side()
+    nothing = dataclasses.replace(patches, valid=np.zeros_like(patches.valid))
+    assert adjoining_patches(nothing) == ()
+
+
+def test_unplaced_neighbours_across_roles_are_warned_of():
+    patches, places = side_by_side()
+    by_scene = np.array([1 if scene == 0 else 3 for scene, _, _ in places])
+    assert audit(patches, split(by_scene)) == ()
+    at_random = split_at_random(patches)
+    warned = [f for f in audit(patches, at_random) if f.severity == "warning"]
+    assert warned[0].kind == "patches whose edges continue each other"
