@@ -79,26 +79,27 @@ def patch_counts(
 
 
 def block_numbers(
-    row: Int[ndarray, " patch"], column: Int[ndarray, " patch"], *, block_px: int
+    row: Float[ndarray, " patch"], column: Float[ndarray, " patch"], *, block_px: int
 ) -> Int[ndarray, " patch"]:
-    """Number of the square block that holds the upper left corner of each patch.
+    """Number of the square block of ground that holds a point of each patch, from 0.
 
     Args:
-        row: first rows of the patches in their scene [px].
-        column: first columns [px].
+        row: rows of the points [px].
+        column: columns [px].
         block_px: side of a block [px].
 
     Raises:
         ValueError: a side below 1.
 
     Example:
-        >>> block_numbers(np.array([0, 64, 128]), np.array([0, 64, 0]), block_px=128).tolist()
-        [0, 0, 65536]
+        >>> block_numbers(np.array([0, 64, -1]), np.array([0, 64, 0]), block_px=128).tolist()
+        [1, 1, 0]
     """
     if block_px < 1:
         raise ValueError(f"block_px {block_px}; use at least 1")
-    # Sixteen bits for the column: a scene of four million pixels on a side would still fit.
-    return (row // block_px) * 65536 + column // block_px
+    corners = np.stack([np.floor_divide(row, block_px), np.floor_divide(column, block_px)], axis=1)
+    numbers = np.unique(corners, axis=0, return_inverse=True)[1]
+    return np.asarray(numbers.reshape(-1), dtype=np.int64)
 
 
 def write_counts(path: Path, scenes: Iterable[SceneCounts]) -> None:

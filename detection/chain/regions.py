@@ -17,10 +17,12 @@ from numpy import ndarray
 
 from detection.chain.counts import block_numbers
 from detection.patches.cut import join_sets
-from detection.patches.patch_set import PatchSet
+from detection.patches.ground import ground_boxes
+from detection.patches.patch_set import PatchOrigin, PatchSet
 from detection.patches.split_record import ROLES, Split
 from detection.training.study import counted_once
 from hazard.errors import DataError
+from hazard.geo.grid import Grid
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -32,14 +34,15 @@ class RegionPatches:
         event_epoch: the epoch that is trained on.
         patches: of all epochs.
         role: (patch,) role of the ground of each patch, as in `detection.patches.split_record`.
-        block_px: side of the blocks of the bootstrap [px].
+        block: number of the block of ground of every patch, for the bootstrap; the same ground has
+            the same number in every epoch, whatever the grid of its scene.
     """
 
     name: str
     event_epoch: str
     patches: PatchSet
     role: Int[ndarray, " patch"]
-    block_px: int
+    block: Mapping[PatchOrigin, int]
 
     @property
     def epochs(self) -> tuple[str, ...]:
@@ -70,9 +73,7 @@ class RegionPatches:
                 rest = counted_once(without_ground(self.patches.select(others), once))
                 unseen = np.concatenate([unseen, np.zeros(len(rest), dtype=bool)])
                 once = join_sets([once, rest])
-            row = np.array([origin.row for origin in once.origin])
-            column = np.array([origin.column for origin in once.origin])
-            found[epoch] = once, block_numbers(row, column, block_px=self.block_px), unseen
+            found[epoch] = once, np.array([self.block[o] for o in once.origin]), unseen
         return found
 
     def to_score(
@@ -96,6 +97,7 @@ def region_patches(
     *,
     event_epochs: Mapping[str, str],
     block_px: int,
+    grids: Mapping[str, Grid] | None = None,
 ) -> dict[str, RegionPatches]:
     """The patches region by region, in the order of the chain.
 
@@ -105,6 +107,7 @@ def region_patches(
         order: regions of the chain.
         event_epochs: epoch that is trained on, where it is not the first.
         block_px: side of the blocks of the bootstrap [px].
+        grids: grid of every scene; where None, the scenes of a region share one grid.
 
     Raises:
         DataError: a region or an event epoch that is not there, or without patches to train,
@@ -127,9 +130,13 @@ def region_patches(
                 f"chain.event_epochs.{name}", found=repr(event),
                 expected=f"one of {', '.join(epochs)}",
             )  # fmt: skip
+        # The middle of a patch: scenes of other epochs may lie a fraction of a pixel off.
+        middle = ground_boxes(mine, grids)[:, :2] + mine.image.shape[1] / 2
+        numbers = block_numbers(middle[:, 0], middle[:, 1], block_px=block_px)
         region = RegionPatches(
-            name=name, event_epoch=event, patches=mine, role=split.role[own], block_px=block_px
-        )
+            name=name, event_epoch=event, patches=mine, role=split.role[own],
+            block=dict(zip(mine.origin, numbers.tolist(), strict=True)),
+        )  # fmt: skip
         for role, part in region.parts.items():
             if not (part.truth & part.counted).any():
                 raise DataError(
@@ -174,7 +181,7 @@ def filled(patches: PatchSet, number: int, *, seed: int = 0) -> PatchSet:
         ...     image=np.zeros((3, 2, 2, 1), np.float32), known=seen, origin=tuple(
         ...     PatchOrigin(scene="a", region="a", epoch="1", row=r, column=0) for r in range(3)))
         >>> sorted(o.row for o in filled(three, 7).origin)
-        [0, 0, 0, 1, 1, 2, 2]
+        [0, 0, 1, 1, 2, 2, 2]
     """
     if len(patches) == 0:
         raise DataError("patches", found="none", expected="some to train on")

@@ -148,7 +148,7 @@ def chain_study(config: DetectionConfig, patches: StudyPatches) -> ChainStudy:
         block_px = max(size, round(config.evaluation.block_m / pixel_m))
     data = region_patches(
         patches.patches, patches.split, section.order, event_epochs=section.event_epochs,
-        block_px=block_px,
+        block_px=block_px, grids=patches.grids or None,
     )  # fmt: skip
     rule = preparation_of(data[section.order[0]].parts["train"], settings.inputs)
     return ChainStudy(

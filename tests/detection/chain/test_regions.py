@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from affine import Affine
 
 from detection.chain.plan import Variant, make_plan
 from detection.chain.regions import filled, region_patches, share_of, without_ground
@@ -11,6 +12,7 @@ from detection.chain.trainings import data_digest, patches_to_map, training_patc
 from detection.patches.patch_set import PatchOrigin, PatchSet
 from detection.patches.splits import split_by_block
 from hazard.errors import DataError
+from hazard.geo.grid import Grid
 
 SIZE, SIDE, STRIDE = 8, 64, 4
 ORDER = ("a", "b")
@@ -205,3 +207,26 @@ def test_a_part_without_landslide_is_refused():
     empty = replace(patches, truth=np.zeros_like(patches.truth))
     with pytest.raises(DataError, match="none with landslide"):
         region_patches(empty, split, ORDER, event_epochs={}, block_px=16)
+
+
+def test_blocks_follow_the_ground_where_scenes_have_grids_of_their_own():
+    patches = patch_set(("a",))
+
+    def grid(east_m):
+        return Grid(crs="EPSG:32645", transform=Affine(5, 0, east_m, 0, -5, 0), shape=(SIDE, SIDE))
+
+    split = split_by_block(patches, block_px=16, buffer_px=0, seed=3)
+    one = region_patches(patches, split, ("a",), event_epochs={}, block_px=16)["a"]
+    # The later scene begins one block further east: its first columns are the event's second block.
+    grids = {"a-event": grid(0.0), "a-later": grid(80.0)}
+    moved = region_patches(
+        patches, split, ("a",), event_epochs={}, block_px=16, grids=grids
+    )["a"]  # fmt: skip
+
+    def at(region, epoch, column):
+        return region.block[
+            PatchOrigin(scene=f"a-{epoch}", region="a", epoch=epoch, row=0, column=column)
+        ]
+
+    assert at(one, "event", 0) == at(one, "later", 0)
+    assert at(moved, "event", 16) == at(moved, "later", 0) != at(moved, "event", 0)
