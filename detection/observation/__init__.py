@@ -1,0 +1,1 @@
+"""How a detector sees landslides: recall, false alarms, splits, merges, and carrying them on."""
