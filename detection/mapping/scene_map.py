@@ -290,15 +290,16 @@ def memory_need_mb(
 ) -> float:
     """What reading, adding and writing hold at once [MB].
 
-    Two stretches are kept, and the rows that the next tiles need again; one more copy is made while
-    reading. Every thread holds a batch and
+    Two stretches are kept, or the windows of the chunks under way, and the rows that the next tiles
+    need again; one more copy is made while reading. Every thread holds a batch and
     some maps of it; two strips are being added to and written. The network's own memory is not in
     it.
     """
     chunk = batch * tiling.rows.size_px * tiling.columns.size_px
     strip = tiling.rows.size_px * tiling.columns.length_px
     again = 2 * tiling.halo_px * tiling.columns.length_px
-    held = (3 * stretch * chunk + again) * pixel_bytes
+    windows = max(3 * stretch, threads + 3)
+    held = (windows * chunk + again) * pixel_bytes
     held += threads * chunk * (pixel_bytes + 16) + strip * (3 * 5 + 12)
     return held / 1e6 + GDAL_CACHE_MB
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Protocol, TypeVar
 
@@ -115,12 +115,11 @@ class MapJob:
             col0=columns.starts[first], col1=columns.starts[last - 1] + columns.size_px,
         )  # fmt: skip
 
-    def compute(self, chunk: Chunk, reader: StretchReader) -> Part:
-        """Read, predict, weight and add the tiles of a chunk."""
+    def compute(self, chunk: Chunk, window: Window) -> Part:
+        """Predict, weight and add the tiles of a chunk, given the arrays under it."""
         rows, columns = self.tiling.rows, self.tiling.columns
         top, width = rows.starts[chunk.row], columns.size_px
         left = columns.starts[chunk.first]
-        window = reader.read(chunk)
         seen = window["valid"]
         if self.need_pre and "pre_valid" in window:
             seen = seen & window["pre_valid"]
@@ -246,17 +245,23 @@ def compute_rows(
 ) -> Iterator[tuple[int, Part]]:
     """Rows of tiles, one after the other, their chunks by threads.
 
-    While one thread waits for the network, another reads or adds.
+    While the network computes, one more thread reads ahead, in the order of the chunks.
     """
     columns = job.tiling.columns
     reader = StretchReader(job)
-    with ThreadPoolExecutor(threads, thread_name_prefix="map") as pool:
+    with (
+        ThreadPoolExecutor(1, thread_name_prefix="read") as reading,
+        ThreadPoolExecutor(threads, thread_name_prefix="map") as pool,
+    ):
+
+        def submit(chunk: Chunk) -> Future[Part]:
+            window = reading.submit(reader.read, chunk)
+            return pool.submit(lambda: job.compute(chunk, window.result()))
+
         chunks = (chunk for row in rows for chunk in job.chunks(row))
         values: ndarray = np.empty((0, 0), np.float32)
         valid: ndarray = np.empty((0, 0), np.bool_)
-        for chunk, part in in_order(
-            lambda c: pool.submit(job.compute, c, reader), chunks, threads + 1
-        ):
+        for chunk, part in in_order(submit, chunks, threads + 1):
             if chunk.first == 0:
                 shape = (len(part.values), columns.length_px)
                 values, valid = np.zeros(shape, np.float32), np.zeros(shape, np.bool_)

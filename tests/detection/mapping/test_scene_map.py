@@ -243,3 +243,24 @@ def test_less_memory_means_smaller_batches():
     )
     assert (wide.batch, wide.stretch) == (4, 2)
     assert (tight.batch, tight.stretch) == (2, 1)
+
+
+class CountedScene(RampScene):
+    """Counts the pixels that are read."""
+
+    def read(self, block):
+        counts.append(block.shape[0] * block.shape[1])
+        return super().read(block)
+
+
+counts: list[int] = []
+
+
+def test_overlapping_tiles_read_no_row_twice():
+    counts.clear()
+    source = CountedScene((300, 90))
+    found, _ = blended(source, first_band, tile_px=60, halo_px=20, blend="mean", threads=3)
+    plane = source.plane(np.arange(300.0)[:, None], np.arange(90.0))
+    np.testing.assert_allclose(found, plane, atol=3e-7)
+    # Tiles hold every pixel nine times; the last row is read again, to know where the scene ends.
+    assert sum(counts) <= (300 + 2) * 90
