@@ -176,6 +176,13 @@ def test_nine_of_the_hokkaido_patches_adjoin(data_dir):
     unplaced = read_image_folders(folder, bands=RGB)["all"]
     assert len(adjoining_patches(unplaced)) == 9
     assert len(set(linked_groups(unplaced, adjoining=True))) == 4
+    quarters = tile_patches(patches, 128, 128)
+    corner = [(o.row, o.column) for o in quarters.origin]
+    pairs = adjoining_patches(quarters)
+    assert len(pairs) >= 64
+    for pair in pairs:
+        (row, col), step = corner[pair.first], (0, 128) if pair.side == "right" else (128, 0)
+        assert corner[pair.second] == (row + step[0], col + step[1])
     tiles = tile_patches(patches, 64, 64)
     assert leaks(audit(tiles, split_by_block(tiles, block_px=256, buffer_px=64))) == ()
     kinds = {f.kind for f in audit(tiles, split_at_random(tiles))}
