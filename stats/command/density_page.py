@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from stats.command.density_words import density_words
 from stats.command.pages import escape, figure, heading, note, table
 
 if TYPE_CHECKING:
@@ -77,6 +78,9 @@ def page_parts(run: DensityRun, figures: Mapping[str, str]) -> list[str]:
         f"with {level} intervals by resampling a Poisson number of landslides: landslides that "
         "came in one storm are not independent, and tell less than these say.\n"
     )
+    parts.append(heading("In plain words", 2))
+    parts.append("\n".join(f"- {escape(line)}" for line in density_words(run)) + "\n")
+    parts.append(heading("Numbers and areas", 2))
     parts.append(table(HEADER, table_rows(run)))
     outside = [f"{e.points.name}: {e.outside}" for e in run.epochs if e.outside]
     if outside:

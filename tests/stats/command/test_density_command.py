@@ -255,3 +255,16 @@ def test_the_map_of_areas_adds_up_to_the_area_of_the_landslides(run):
         assert source.units[0] == "%"
     km2 = np.nansum(percent) / 100.0 * 0.5**2
     assert km2 == pytest.approx(found.epochs[0].row.total_m2 / 1e6, rel=1e-4)
+
+
+def test_plain_words_name_what_rose_and_where_it_crowds(run):
+    out, found = run
+    text = (out / "density.md").read_text()
+    assert "Most landslides came in second" in text
+    change = found.changes[0]
+    assert float(change.whole.low) > 1.0
+    assert "From first to second the number per year rose" in text
+    assert "Hot spots" in text
+    # An even scatter is no hot spot, and the crowd is one.
+    said = next(line for line in text.splitlines() if "Hot spots" in line)
+    assert "second" in said
