@@ -47,10 +47,17 @@ def fit_lines(config: HazardConfig, run: Path) -> list[str]:
         lines.append(f"  final: {fit.final.members} member(s) of {', '.join(fit.networks)}")
     if fit.ceiling is not None:
         lines.append(f"  same-epoch ceiling: {fit.ceiling.folds} folds per forward test epoch")
+    outlines = use_world(config) or (
+        config.target is not None and config.target.kind != "density_raster"
+    )
+    folders = [
+        *(["residuals"] if fit.residuals is not None else []),
+        *(["densities"] if fit.densities is not None and outlines else []),
+    ]
     lines += [
         "Would also write:",
         *(f"  {run / name}" for name in ("predictions.zarr", "maps", "maps.nc", "maps.zarr",
-          "models", "scoreboard.parquet", "scoreboard.csv", "report/html/index.html")),
+          "models", "scoreboard.parquet", "scoreboard.csv", *folders, "report/html/index.html")),
     ]  # fmt: skip
     if grids is not None:
         rows, cols = grids.cells.shape
