@@ -98,12 +98,13 @@ def test_flips_and_quarter_turns_copy_pixels_exactly(matrix, exactly):
         np.testing.assert_array_equal(moved[name], exactly(wanted), err_msg=name)
 
 
-def test_a_rotation_by_ninety_degree_is_a_quarter_turn():
-    # The cosine of 90 degree in float32 is not 0: without rounding, an edge would be lost.
-    given = sample()
-    turned = move(given, matrix_of(angle_deg=90.0))
+def test_rounding_errors_of_a_matrix_lose_no_edge():
+    # Products of float32 leave such errors; places a hair behind the edge would be filled.
+    given, error = sample(), 1e-6
+    turned = move(given, jnp.asarray([[error, 1.0 - error], [-1.0 + error, error]]))
     for name, value in move(given, jnp.asarray([[0.0, 1.0], [-1.0, 0.0]])).items():
-        np.testing.assert_array_equal(turned[name], value, err_msg=name)
+        np.testing.assert_allclose(turned[name], value, rtol=1e-5, err_msg=name)
+    assert turned["weight"].sum() == given["weight"].sum()
 
 
 @settings(max_examples=25)

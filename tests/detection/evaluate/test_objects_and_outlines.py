@@ -38,6 +38,9 @@ def test_a_landslide_over_four_patches_is_one_object_found_by_its_share():
     for overlap in (0.4, 0.5, 0.7):
         edges = (0.0, 200.0, 5_000.0)
         made = evaluated(truth, forecast, object_overlap=overlap, size_edges=edges)
+        assert all(
+            s.recall.value == s.found / s.landslides for s in made.protocol().sizes if s.landslides
+        )
         found[overlap] = [(s.landslides, s.found, s.touched) for s in made.protocol().sizes]
     assert found[0.4] == [(1, 0, 0), (1, 1, 1), (1, 1, 1), (3, 2, 2)]
     assert found[0.5] == [(1, 0, 0), (1, 1, 1), (1, 0, 1), (3, 1, 2)]

@@ -68,12 +68,13 @@ def test_overlapping_patches_count_a_pixel_once(stride):
 
 def test_a_pixel_of_several_patches_has_the_mean_of_their_probabilities():
     truth = np.zeros((32, 48), bool)
-    truth[:, 20:30] = True
+    truth[:, 10:30] = True
     patches, _ = cut({("a", "a", "1"): (truth, truth * 1.0)}, stride=16)
-    forecast = np.stack([np.full((SIZE, SIZE), p) for p in (0.2, 0.7)])
-    counts = evaluate_patches(forecast, patches, 0.44).protocol().counts
-    # Columns 16 to 31 have 0.45, those before 0.2, those behind 0.7.
-    assert counts == (320, 32 * 32 - 320, 0, 32 * 16)
+    # 0.5 in columns 0 to 15, 0.4 where both patches lie, 0.3 in columns 32 to 47.
+    forecast = np.stack([np.full((SIZE, SIZE), p) for p in (0.5, 0.3)])
+    counts = [evaluate_patches(forecast, patches, t).protocol().counts for t in (0.45, 0.35)]
+    assert counts[0] == (32 * 6, 32 * 10, 32 * 14, 32 * 18)
+    assert counts[1] == (32 * 20, 32 * 12, 0, 32 * 16)
 
 
 def test_what_does_not_count_enters_nothing(regions):
