@@ -92,6 +92,47 @@ def replays_of(
         )  # fmt: skip
 
 
+def histories_of(
+    config: WorldConfig, *, n_histories: int, folder: Path,
+    progress: Callable[[int], None] | None = None,
+) -> Replays:  # fmt: skip
+    """Play all epochs since the earthquake again, or read what an earlier call has kept.
+
+    Args:
+        config: of the world.
+        n_histories: number of histories; each starts from the state before the earthquake.
+        folder: of the kept histories.
+        progress: called with 1 after each history.
+    """
+    path = folder / f"histories_{config.config_hash[:16]}_{n_histories}.npz"
+    epochs = np.arange(config.n_epochs)
+    if not path.is_file():
+        simulation = simulate_observed(config)
+        player = EpochPlayer(config, parameters_of(config), simulation.ground, simulation.drivers)
+        mapped = simulation.ground.mapped
+        density = np.zeros((n_histories, epochs.size, int(mapped.sum())), dtype=np.float32)
+        start = state_before(config, player.parameters, simulation, 0)
+        for history in range(n_histories):
+            state, rng = start, np.random.default_rng([config.seed, 2, history])
+            for epoch in epochs:
+                intensity = player.intensity(state, int(epoch), player.draw_epoch_effect(rng))
+                played = player.play(state, int(epoch), intensity, Streams.of(rng))
+                density[history, epoch] = np.maximum(played.density_percent[mapped], 0.0)
+                state = played.state
+            if progress is not None:
+                progress(1)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with write_beside(path) as part, part.open("wb") as stream:
+            np.savez(stream, density=density, mapped=mapped)
+    with np.load(path) as kept:
+        mapped, grid = kept["mapped"], cell_grid(config)
+        x, y = np.meshgrid(grid.x, grid.y)
+        return Replays(
+            density_percent=kept["density"], epochs=epochs, x_m=x[mapped], y_m=y[mapped],
+            cell_m=float(grid.cell_size[0]), predictors={},
+        )  # fmt: skip
+
+
 def _play(
     config: WorldConfig, simulation: Simulation, epochs: Sequence[int], n_replays: int,
     knowledge: Knowledge, progress: Callable[[int], None] | None,
