@@ -133,9 +133,22 @@ class ObservationModel:
         columns = {name: self.draws[:, i : i + 1] for i, name in enumerate(NAMES)}
         return recall_of(columns, np.atleast_1d(areas_m2)[None], np.atleast_1d(slope_deg)[None])
 
-    def false_rate_per_km2(self, slope_deg: ArrayLike = SLOPE_MIDDLE_DEG) -> FloatArray:
-        """False alarms per km2 of ground of a slope."""
-        return false_rate_of(self.named(), slope_deg)
+    def false_rate_per_km2(
+        self, slope_deg: ArrayLike = SLOPE_MIDDLE_DEG, *, above_m2: ArrayLike | None = None
+    ) -> FloatArray:
+        """False alarms per km2 of ground of a slope, all or those larger than an area.
+
+        Args:
+            slope_deg: slopes.
+            above_m2: areas, broadcast with the slopes; None: all above the minimum.
+        """
+        values = self.named()
+        rate = false_rate_of(values, slope_deg)
+        if above_m2 is None:
+            return rate
+        excess = np.maximum(np.log(np.asarray(above_m2) / self.minimum_m2), 0.0)
+        share = special.gammaincc(values["false_shape"], excess / values["false_scale"])
+        return np.asarray(rate * share)
 
     def detection_curve(self, slope_deg: float = SLOPE_MIDDLE_DEG) -> DetectionCurve:
         """The recall curve for a size likelihood, with the covariance of the draws.

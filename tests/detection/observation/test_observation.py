@@ -6,11 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import shapely
+from PIL import Image
 
 from benchmarks import detection_error as benchmark
 from detection.observation.calibration import calibrate, evenness
+from detection.observation.carry import carry
 from detection.observation.emulate import emulate
 from detection.observation.estimate import estimate
+from detection.observation.figures import draw_observation
 from detection.observation.layer import observation_layer, write_observation_layer
 from detection.observation.model import NAMES, ObservationModel, read_model, write_model
 from detection.observation.presence import fit_presence
@@ -82,6 +85,55 @@ def test_the_recall_curve_goes_into_the_size_likelihood(model):
     )
     with pytest.raises(NotIdentifiedError, match="falls with area"):
         falling.detection_curve()
+
+
+def test_large_false_alarms_are_rarer(model):
+    areas = np.array([200.0, 400.0, 2000.0])
+    rates = model.false_rate_per_km2(30.0, above_m2=areas)
+    assert rates[0] == pytest.approx(float(model.false_rate_per_km2(30.0)))
+    # The false alarms that it was fitted to.
+    found = benchmark.calibration_of(np.random.default_rng(3), blocks=200).false_m2
+    share = (found > 2000.0).mean() / (found > 400.0).mean()
+    assert rates[2] / rates[1] == pytest.approx(share, abs=0.03)
+
+
+def test_a_perfect_detector_changes_nothing():
+    perfect = dict.fromkeys(NAMES, 0.0) | {
+        "recall_0": 30.0, "recall_area": 1.0, "split_0": -30.0, "merge_0": -30.0,
+        "fragments": 2.0, "members": 2.0, "concentration": 1.0, "ratio_sd": 1e-3,
+        "false_0": -30.0, "false_shape": 1.0, "false_scale": 1.0,
+    }  # fmt: skip
+    values = np.array([perfect[name] for name in NAMES])
+    jitter = np.random.default_rng(0).normal(0.0, 1e-4, (50, len(NAMES)))
+    model = ObservationModel(
+        values=values, draws=values + np.where(values == 0.0, 0.0, jitter), minimum_m2=200.0,
+        n_reference=100, n_found=100, n_false=0, n_blocks=10,
+    )  # fmt: skip
+    rng = np.random.default_rng(4)
+    areas = 200.0 * rng.random(400) ** (-1.0 / 1.6)
+    found = carry(areas, model, slope_deg=np.full(400, 30.0), ground_km2=np.full(5, 40.0),
+                  rng=rng, draws=150)  # fmt: skip
+    plain = 400 / np.log(areas / 200.0).sum()
+    assert found.alpha.recorded == pytest.approx(plain, rel=1e-3)
+    assert found.alpha.value == pytest.approx(plain, rel=0.03)
+    # The interval is that of sampling alone: 1.645 alpha / sqrt(n) to each side.
+    half = 0.5 * (found.alpha.high - found.alpha.low)
+    assert half == pytest.approx(1.645 * plain / 20.0, rel=0.25)
+    assert found.total_m2.low == pytest.approx(areas.sum(), rel=0.01)
+    assert found.total_m2.high == pytest.approx(areas.sum(), rel=0.01)
+    with pytest.raises(ValueError, match="below 200"):
+        carry(np.r_[areas, 100.0], model, slope_deg=np.full(401, 30.0),
+              ground_km2=np.full(5, 40.0), rng=rng)  # fmt: skip
+
+
+def test_the_figure_shows_functions_and_counts(tmp_path):
+    rng = np.random.default_rng(3)
+    calibration = benchmark.calibration_of(rng, blocks=40)
+    found = estimate(calibration, rng=rng, draws=60, synthetic=True)
+    path = draw_observation(found, calibration, tmp_path / "observation.png")
+    with Image.open(path) as image:
+        assert min(image.size) > 400
+        assert len(image.convert("RGB").getcolors(1 << 20)) > 20
 
 
 def test_the_record_survives_and_a_broken_one_is_refused(model, tmp_path):
