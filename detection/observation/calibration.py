@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from hazard.errors import DataError
 from stats.case_arrays import BoolArray, FloatArray, IntArray
-from stats.command.object_matching import ObjectMatching
 from stats.resampling.folds_spatial import block_of_cells
+
+if TYPE_CHECKING:
+    from stats.command.object_matching import ObjectMatching
 
 SLOPE_EDGES_DEG = (0.0, 10.0, 20.0, 30.0, 40.0, 90.0)
 
