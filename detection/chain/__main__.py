@@ -49,19 +49,20 @@ def main(
     """Run a study of transfer."""
     with session(debug=debug, quiet=quiet, log_json=log_json) as talk:
         # Everything heavy is imported here, so that --help stays fast; flags come before JAX.
-        from hazard.training.platform import set_cpu_flags
-
-        set_cpu_flags()
+        from detection.chain.folder import run_folder_of
         from detection.config.schema import load_config
 
         checked = load_config(config, overrides=overrides or ())
-        from detection.chain.folder import run_folder_of
-        from detection.chain.run import chain_run, dry_run_lines
-
         run = run_folder_of(checked.name, out)
         if dry_run:
+            from detection.chain.run import dry_run_lines
+
             typer.echo("\n".join(dry_run_lines(checked, run)))
             return
+        from hazard.training.platform import set_cpu_flags
+
+        set_cpu_flags()
+        from detection.chain.run import chain_run
         from detection.report.chain_report import STEPS, write_chain_report
 
         chain_run(checked, run, talk, resume=resume, overrides=overrides or ())

@@ -1,4 +1,4 @@
-"""The command end to end on two tiny rendered regions: files, resume, what is trained again."""
+"""The command end to end on two tiny regions: files, resume, what is trained again."""
 
 import csv
 import json
@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from affine import Affine
 from typer.testing import CliRunner
 
 from detection.chain.__main__ import app
@@ -16,9 +17,11 @@ from detection.chain.study import chain_section, chain_study
 from detection.chain.trainings import score_planned
 from detection.config.schema import DetectionConfig, load_config
 from detection.report.chain_report import write_chain_report
+from detection.scenes.scene import Scene
 from detection.training.model_file import load_model
 from detection.training.study import study_patches
 from hazard.errors import ConfigError, DataError, UsageError
+from hazard.geo.grid import Grid
 from stats.command.frame import Session
 from stats.command.log import Log
 from stats.command.progress import SilentReporter
@@ -27,9 +30,9 @@ CONFIG = """
 name: tiny
 title: Two tiny regions
 seed: 1
-embedded: {regions: [nepal_like, wenchuan_like], size_px: 96, epochs: 2, cloud_share: 0}
+embedded: {regions: [nepal_like, wenchuan_like], epochs: 2}
 patches: {size_px: 16, stride_px: 16}
-split: {by: block, block_m: 160, buffer_m: 0, test_share: 0.3, validation_share: 0.25}
+split: {by: block, block_m: 80, buffer_m: 0, test_share: 0.3, validation_share: 0.25}
 preparation: {topography: [], use_pre: false}
 networks:
   - name: default
@@ -37,8 +40,45 @@ networks:
                expansion: 1}
 training: {epochs: 1, batch_size: 4, augmentation: {preset: none}}
 chain: {order: [nepal_like, wenchuan_like], combined: false, leave_one_out: false}
-evaluation: {block_m: 160, draws: 20}
+evaluation: {block_m: 80, draws: 20}
 """
+
+
+def scenes() -> list[Scene]:
+    """Two places on two dates: bright round scars on dark ground, another brightness per place."""
+    side, found = 96, []
+    rng = np.random.default_rng(4)
+    rows, cols = np.mgrid[:side, :side]
+    for number, region in enumerate(("nepal_like", "wenchuan_like")):
+        grid = Grid(
+            crs="EPSG:32645", transform=Affine(5, 0, 0, 0, -5, 1e5 * number), shape=(side, side)
+        )
+        centres = rng.uniform(0, side, (30, 2))
+        for year in (2015, 2016):
+            truth = np.zeros(grid.shape, dtype=bool)
+            for row, column in centres[: 30 - 5 * (year - 2015)]:
+                truth |= (rows - row) ** 2 + (cols - column) ** 2 < 20
+            image = rng.normal(0.1 + 0.05 * number, 0.03, (side, side, 4)) + 0.2 * truth[..., None]
+            seen = np.ones(grid.shape, dtype=bool)
+            found.append(
+                Scene(
+                    name=f"{region}_{year}", region=region, epoch=str(year), date=None,
+                    bands=("blue", "green", "red", "nir"), unit="1", sensor="made", grid=grid,
+                    image=image, valid=seen, truth=truth, known=seen, synthetic=True,
+                )
+            )  # fmt: skip
+    return found
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _made_scenes():
+    """What the command reads: rendering is tested elsewhere, and takes longer than all of this."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            "detection.chain.run.study_patches",
+            lambda config, progress: study_patches(config, scenes()),
+        )
+        yield
 
 
 def configuration(folder: Path, *overrides: str) -> DetectionConfig:
@@ -60,7 +100,7 @@ def made(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def patches(tmp_path_factory):
-    return study_patches(configuration(tmp_path_factory.mktemp("patches")))
+    return study_patches(configuration(tmp_path_factory.mktemp("patches")), scenes())
 
 
 def times(run: Path) -> dict[str, float]:
