@@ -121,6 +121,14 @@ def test_nodata_of_the_catalogue_beats_that_of_the_file(folder):
     assert kept.valid.all()
 
 
+def test_what_a_mask_does_not_know_was_not_seen(folder, tmp_path):
+    codes = np.zeros((40, 50), np.uint8)
+    codes[:3], codes[3:7] = 1, 255
+    path = write_raster(tmp_path / "mask.tif", codes, nodata=255)
+    assert read_scene(entry(folder, cloud=path)).valid.sum() == 33 * 50
+    assert read_scene(entry(folder, valid=path)).valid.sum() == 3 * 50
+
+
 def test_a_raster_of_landslides_knows_where_nobody_looked(folder, tmp_path):
     codes = np.zeros((40, 50), np.uint8)
     codes[5:9, 5:9], codes[:, 40:] = 255, 9
