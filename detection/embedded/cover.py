@@ -116,7 +116,7 @@ def parcels(
     key = row.astype(np.int64) * 2**20 + column.astype(np.int64)
     _, number = np.unique(key, return_inverse=True)
     number = number.reshape(shape)
-    edge = 1.0 - soft_step(to_edge, 0.8, 2.6)
+    edge = 1.0 - soft_step(to_edge, 1.5, 4.0)
     return Parcels(number, number % TABLE, edge.astype(np.float32))
 
 

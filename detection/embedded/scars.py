@@ -13,15 +13,18 @@ from scipy import ndimage
 from detection.embedded.ground import Ground
 from detection.embedded.noise import Array, rough_field, soft_step, stream
 from detection.embedded.settings import EmbeddedSettings
+from hazard.world.landslides import Landslides
 
 # Of the outline's wandering: (standard deviation, wavelength) [m].
 RAGGED_M = ((5.0, 90.0), (2.6, 32.0), (1.2, 14.0))
-OLD_YEARS = (2.0, 30.0)
+OLD_YEARS = (5.0, 40.0)
 # Some landslides run on as a narrow flow: share, half-width [m], length over that of the scar.
 FLOW_SHARE = 0.45
 FLOW_HALF_WIDTH_M = (3.5, 9.0)
 FLOW_LENGTH = (0.3, 1.6)
 FLOW_ENDS_DEG = 7.0
+# Largest failed shares of a site.
+MOST_AT_EVENT, MOST_IN_ALL = 0.065, 0.085
 RECOVERY_LOG_SD = 0.35
 # A scar is drawn by a mapper until this share of it has grown over.
 VISIBLE_UNTIL = 0.5
@@ -79,6 +82,7 @@ def build_scars(settings: EmbeddedSettings, ground: Ground, number: int) -> Scar
             shapely.box(*ground.grid.bounds), predicate="intersects"
         )
     )
+    index = _within_shares(landslides, index, ground, rng)
     n = index.size
     smooth = np.zeros(shape, dtype=np.int32)
     if n:
@@ -145,6 +149,22 @@ def build_scars(settings: EmbeddedSettings, ground: Ground, number: int) -> Scar
         half_years=half,
         patchy=rough_field(shape, 45.0 / m, rng, slope=2.0),
     )
+
+
+def _within_shares(
+    landslides: Landslides, index: Array, ground: Ground, rng: np.random.Generator
+) -> Array:
+    """Those of the landslides that fail: in a random order, until the site has its largest share.
+
+    Without it a few sites would be landslides for a fifth, and colour alone would do.
+    """
+    box = shapely.box(*ground.grid.bounds)
+    share = shapely.area(shapely.intersection(landslides.polygon[index], box)) / box.area
+    epoch = landslides.epoch[index]
+    turn = np.lexsort((rng.random(index.size), epoch))
+    total = np.cumsum(share[turn] * (epoch[turn] >= 0))
+    most = np.where(epoch[turn] <= 0, MOST_AT_EVENT, MOST_IN_ALL)
+    return np.sort(index[turn[(epoch[turn] < 0) | (total <= most)]])
 
 
 def _with_flow(

@@ -78,7 +78,7 @@ class Palette:
         self.crop_phase = rng.random(TABLE, dtype=np.float32)
         self.crop_length = rng.uniform(0.35, 0.65, TABLE).astype(np.float32)
         self.fallow = rng.random(TABLE) < 0.15
-        self.felled_year = rng.uniform(-2.5, 2.0, TABLE).astype(np.float32)
+        self.felled_year = rng.uniform(-2.0, 1.5, TABLE).astype(np.float32)
         self.road_year = rng.uniform(-9.0, 3.0, 64)
         # Lithology: broad bands of brightness and hue that all bare ground shares in part.
         self.rocks = rough_field(shape, 700.0 / m, rng, slope=3.0)
@@ -103,8 +103,8 @@ def surface(ground: Ground, cover: Cover, scars: Scars, palette: Palette, date: 
 
     bare_tint = np.exp(0.10 * palette.rocks[..., None] + 0.25 * palette.damp[..., None] * HUE)
     ground_tint = bare_tint * np.exp(0.07 * palette.grain + 0.05 * palette.fine)[..., None]
-    tufts = soft_step(palette.grain, 0.9, 1.6)
-    canvas.lay(palette.eroded * ground_tint, cover.eroded * (0.92 - 0.6 * tufts))
+    tufts = soft_step(palette.grain, 0.5, 1.0)
+    canvas.lay(palette.eroded * ground_tint, cover.eroded * (0.95 - 0.8 * tufts))
 
     leafless = _mixed(region.broadleaf, region.shrub, fallen)
     wood = (1.0 - cover.conifer)[..., None] * leafless + cover.conifer[..., None] * np.asarray(
@@ -114,9 +114,10 @@ def surface(ground: Ground, cover: Cover, scars: Scars, palette: Palette, date: 
     canvas.lay(wood, cover.forest)
 
     _lay_blocks(canvas, cover, palette, ground_tint, region, date)
-    _lay_fields(canvas, cover, palette, ground_tint, region, date, dry)
+    _lay_fields(canvas, cover, palette, region, date, dry)
 
-    striped = np.exp(0.12 * ground.streak + 0.08 * palette.grain)[..., None]
+    # Fissures and ledges: rough from pixel to pixel, without a direction.
+    striped = np.exp(0.05 * ground.streak + 0.10 * palette.grain + 0.13 * palette.fine)[..., None]
     rock = _mixed(region.rock, region.bare, 0.45) * bare_tint * striped
     canvas.lay(rock, 0.92 * cover.rock)
     canvas.lay(rock, cover.scree)
@@ -162,7 +163,6 @@ def _lay_fields(
     canvas: _Canvas,
     cover: Cover,
     palette: Palette,
-    tint: Array,
     region: Region,
     date: dt.date,
     dry: float,
@@ -180,9 +180,11 @@ def _lay_fields(
     crop[palette.fallow] = _mixed(region.grass, region.dry_grass, dry)
     bare = np.where(palette.fallow, 0.15, bare).astype(np.float32)
     share = bare[index][..., None]
-    field = (1.0 - share) * crop[index] + share * palette.soil[index] * tint
+    # Worked ground is even: it keeps the tint of the rock, not the grain of wild ground.
+    soil = palette.soil[index] * np.exp(0.10 * palette.rocks + 0.03 * palette.fine)[..., None]
+    field = (1.0 - share) * crop[index] + share * soil
     canvas.lay(field, cover.farm)
-    canvas.lay(region.shrub, 0.55 * cover.farm * cover.fields.edge)
+    canvas.lay(region.shrub, 0.75 * cover.farm * cover.fields.edge)
 
 
 def _lay_scars(
@@ -196,10 +198,11 @@ def _lay_scars(
     head = 1.0 - soft_step(scars.way, 0.15, 0.45)
     toe = soft_step(scars.way, 0.60, 0.90)
     lumps = np.exp(
-        0.10 * ground.streak * (1.0 - toe) + 0.16 * palette.grain * toe + 0.08 * head - 0.10 * toe
+        0.20 * ground.streak * (1.0 - 0.7 * toe) + 0.18 * palette.grain * toe + 0.08 * head
     )
-    rim = np.exp(-scars.depth_px * ground.pixel_m / 5.0) * (scars.way < 0.12)
-    soil = palette.scar[scars.label] * tint * (lumps * (1.0 - 0.30 * rim))[..., None]
+    # The scarp at the crown stands in its own shade.
+    rim = np.exp(-scars.depth_px * ground.pixel_m / 6.0) * (1.0 - soft_step(scars.way, 0.08, 0.25))
+    soil = palette.scar[scars.label] * tint * (lumps * (1.0 - 0.55 * rim))[..., None]
     green = regrowth(scars, ground, date)
     # Rafts of turf and trees that came down, mostly low on the track.
     raft = soft_step(palette.damp + 0.6 * scars.way, 1.35, 1.75) * (scars.depth_px > 1.0)
