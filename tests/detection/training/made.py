@@ -5,9 +5,9 @@ import numpy as np
 from detection.patches.patch_set import PatchOrigin, PatchSet
 
 SMALL = {
-    "widths": [8, 16],
-    "blocks": [1, 1],
-    "kernel_sizes": [3, 3],
+    "widths": [8],
+    "blocks": [1],
+    "kernel_sizes": [3],
     "decoder_width": 8,
     "detail_width": 4,
 }

@@ -233,15 +233,15 @@ from hazard.training.sharding import data_parallel
 from tests.detection.training.made import made_patches
 
 assert len(jax.devices()) == 2
-used = replace(recipe("default"), epochs=2, batch_size=4, keep="best")
+used = replace(recipe("default"), epochs=2, batch_size=4)
 losses = []
 for parallel in (None, data_parallel()):
     found = fit_network(
         NetworkChoice(settings=SETTINGS),
-        made_patches(8, seed=1, scene="a"), made_patches(4, seed=2, scene="b"), recipe=used,
+        made_patches(8, seed=1, scene="a"), None, recipe=used,
         parallel=parallel, augment=make_hook(augmentation("default")),
     )
-    losses.append([[h.loss[0], h.validation[0]] for h in found.history])
+    losses.append([h.loss[0] for h in found.history])
 print(losses)
 """
 
@@ -261,7 +261,7 @@ def test_several_devices_give_the_losses_of_one():
     assert done.returncode == 0, done.stderr[-2000:]
     one, two = json.loads(done.stdout.strip().splitlines()[-1])
     np.testing.assert_allclose(two, one, rtol=2e-4)
-    assert np.ptp(np.array(one)[:, 0]) > 0
+    assert one[1] < one[0]
 
 
 def test_variables_are_float32(fitted):

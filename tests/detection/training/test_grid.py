@@ -2,10 +2,11 @@ from dataclasses import replace
 
 import pytest
 
-from detection.training.fit_network import NetworkChoice
+from detection.training.fit_network import NetworkChoice, fit_network
 from detection.training.grid import Trial, TrialResult, apply_trial, best_trial, make_trials, search
 from detection.training.recipes import recipe
 from hazard.errors import DataError
+from hazard.training.records import NonFiniteLossError
 from tests.detection.training.made import SMALL, made_patches
 
 
@@ -39,6 +40,24 @@ def test_the_best_is_chosen_and_broken_trials_are_not():
     assert rows[1].row()["filters"] == 2
 
 
+@pytest.fixture
+def fitted_with(monkeypatch):
+    """Untrained networks are enough: what is tested is what a search does with them."""
+
+    def fit(choice, training, validation, *, recipe, **options):
+        if recipe.optimiser.learning_rate > 1:
+            raise NonFiniteLossError(
+                stage="a", epoch=0, step=0, member=0, value=float("nan"), samples=[]
+            )
+        assert {o.scene for o in validation.origin} == {"b"}
+        return fit_network(
+            choice, training, validation, recipe=replace(recipe, epochs=0), **options
+        )
+
+    monkeypatch.setattr("detection.training.grid.fit_network", fit)
+
+
+@pytest.mark.usefixtures("fitted_with")
 def test_a_search_is_scored_on_validation_patches_and_kept(tmp_path):
     training, validation = made_patches(4, seed=1), made_patches(4, seed=2, scene="b")
     asked = {
@@ -46,15 +65,22 @@ def test_a_search_is_scored_on_validation_patches_and_kept(tmp_path):
         "validation": validation, "folder": tmp_path,
     }  # fmt: skip
     base = replace(recipe("hr_gldd_code"), epochs=1, batch_size=4)
-    # A rate of this size runs away at the first step: a row with its reason.
-    trials = make_trials(learning_rate=[1e-3, 9e9])
+    trials = make_trials(learning_rate=[1e-3, 9.0])
     told = []
     rows = search(trials, recipe=base, tell=lambda n, r: told.append(n), **asked)
     assert told == [0, 1]
     assert rows[0].f1 is not None
-    assert 0 < rows[0].threshold < 1
+    assert rows[0].threshold is not None
     assert rows[0].parameters > 0
+    # A rate that runs away is a row with its reason.
+    assert rows[1].f1 is None
+    assert "nan" in rows[1].problem
+    assert best_trial(rows) == rows[0]
     again = search(trials, recipe=base, resume=True, **asked)
     assert again == rows
     other = search(trials[:1], recipe=replace(base, epochs=2), resume=True, **asked)
     assert other[0].seconds != rows[0].seconds
+    (file,) = tmp_path.glob("trial-001-*")
+    file.write_text("{")
+    with pytest.raises(DataError, match="no readable result"):
+        search(trials, recipe=base, resume=True, **asked)
