@@ -5,7 +5,7 @@ that misses, splits, merges, misdraws and invents landslides, more in some block
 is calibrated on held-out blocks, then asked about other ground. Each of three quantities gets a
 nominal interval with the error carried on, and one that ignores it.
 
-    python -m benchmarks.detection_error --worlds 200 --out detection_error.json
+    python -m benchmarks.detection_error --worlds 200 --first 1000 --out detection_error.json
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from detection.observation.calibration import (
 from detection.observation.carry import carry, recorded_exponents
 from detection.observation.emulate import Detected, class_slopes_deg, false_alarms
 from detection.observation.estimate import estimate
-from detection.observation.model import SLOPE_UNIT_DEG, slope_coordinate
+from detection.observation.model import recall_of, slope_coordinate
 from detection.observation.presence import fit_presence
 from stats.sizes.empirical import share_interval
 from stats.sizes.totals import total_area
@@ -193,12 +193,8 @@ def observed_share(model, slope, alphas, classes=12):
     for row in range(len(model.draws)):
         values = model.named(row)
         areas = model.minimum_m2 * (1.0 - q) ** (-1.0 / alphas[row % len(alphas)])
-        logit = (
-            values["recall_0"]
-            + values["recall_area"] * np.log(areas / 1000.0)[:, None]
-            + values["recall_slope"] * ((at - 30.0) / SLOPE_UNIT_DEG)[None]
-        )
-        shares[row] = np.interp(slope, at, (1.0 / (1.0 + np.exp(-logit))).mean(axis=0))
+        recall = recall_of(values, areas[:, None], at[None], model.minimum_m2)
+        shares[row] = np.interp(slope, at, recall.mean(axis=0))
         false[row] = np.exp(values["false_0"] + values["false_slope"] * slope_coordinate(slope))
     return shares, false
 
@@ -214,8 +210,8 @@ def one_world(seed, *, n_outlines=400, draws=150):
     )  # fmt: skip
     resampled = rng.choice(areas, (draws, areas.size))
     tail = (0.5 - 0.5 * LEVEL, 0.5 + 0.5 * LEVEL)
-    naive = np.quantile(recorded_exponents(resampled, MINIMUM_M2, None), tail)
-    curve_only = np.quantile(recorded_exponents(resampled, MINIMUM_M2, found.curve), tail)
+    naive = np.quantile(recorded_exponents(resampled, MINIMUM_M2, None), tail).tolist()
+    curve_only = np.quantile(recorded_exponents(resampled, MINIMUM_M2, found.curve), tail).tolist()
     total = total_area(areas, rng=rng, draws=1000, level=LEVEL).expected_m2
     slope, hazard, present = cells_of(rng)
     design = np.stack([np.ones(slope.size), slope_coordinate(slope)], axis=1)
@@ -225,8 +221,8 @@ def one_world(seed, *, n_outlines=400, draws=150):
         present, design, observation=np.ones_like(shares), false_rate=np.zeros_like(false), rng=rng
     )
     return {
-        "alpha": (ALPHA, {"carried": (found.alpha.low, found.alpha.high), "ignored": tuple(naive),
-                          "recall curve alone": tuple(curve_only)}),
+        "alpha": (ALPHA, {"carried": (found.alpha.low, found.alpha.high), "ignored": naive,
+                          "recall curve alone": curve_only}),
         "total": (true_total, {"carried": (found.total_m2.low, found.total_m2.high),
                                "ignored": (total.low, total.high)}),
         "hazard": (hazard, {"carried": right.interval(LEVEL), "ignored": plain.interval(LEVEL)}),
@@ -258,6 +254,7 @@ def main():
     parser.add_argument("--worlds", type=int, default=200)
     parser.add_argument("--first", type=int, default=0, help="seed of the first world")
     parser.add_argument("--out", type=Path)
+    parser.add_argument("--pool", type=Path, nargs="*", default=(), help="records of other worlds")
     options = parser.parse_args()
     begun = time.perf_counter()
     worlds = []
@@ -265,6 +262,8 @@ def main():
         worlds.append(one_world(seed))
         if (seed + 1) % 20 == 0:
             print(f"{seed + 1} worlds, {time.perf_counter() - begun:.0f} s", flush=True)
+    for path in options.pool:
+        worlds += json.loads(path.read_text(encoding="utf-8"))["worlds"]
     rows = coverage(worlds)
     for row in rows:
         print(
@@ -276,7 +275,7 @@ def main():
     if options.out:
         record = {
             "level": LEVEL, "detector": DETECTOR, "block_sd": BLOCK_SD, "alpha": ALPHA,
-            "slope_edges_deg": SLOPE_EDGES_DEG, "rows": rows,
+            "slope_edges_deg": SLOPE_EDGES_DEG, "rows": rows, "worlds": worlds,
         }  # fmt: skip
         options.out.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 

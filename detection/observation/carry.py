@@ -184,7 +184,7 @@ class _Truth:
         false = false[: self.n - 1]
         wanted = self.n - false.size
         # Slopes of what was found are those of the landslides times their recall.
-        typical = recall_of(values, 2.0 * minimum, self.slopes)
+        typical = recall_of(values, 2.0 * minimum, self.slopes, minimum)
         weight = 1.0 / np.maximum(typical, 0.02)
         per = max(0.02, float(typical.mean()))
         size = int(1.2 * wanted / per) + 50

@@ -72,7 +72,7 @@ def emulate(
     area = np.asarray(areas_m2, dtype=np.float64)
     x = size_coordinate(area)
     n = area.size
-    found = rng.random(n) < recall_of(values, area, slope_deg)
+    found = rng.random(n) < recall_of(values, area, slope_deg, minimum_m2)
     mapped = area * np.exp(_outline_error(values, area, x, minimum_m2, rng))
     tied = found & (rng.random(n) < special.expit(values["merge_0"] + values["merge_area"] * x))
     group = _merged(tied, values["members"], rng)

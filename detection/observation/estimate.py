@@ -14,6 +14,7 @@ from detection.observation.calibration import SLOPE_EDGES_DEG, Calibration, slop
 from detection.observation.model import (
     NAMES,
     ObservationModel,
+    drawn_of,
     size_coordinate,
     slope_coordinate,
 )
@@ -27,13 +28,16 @@ _SD_INTERCEPT, _SD_SLOPE = 5.0, 2.0
 CONCENTRATION_LIMITS = (0.2, 20.0)
 
 
-def logistic_many(x: FloatArray, y: FloatArray, weights: FloatArray) -> FloatArray:
+def logistic_many(
+    x: FloatArray, y: FloatArray, weights: FloatArray, most: FloatArray | float = 1.0
+) -> FloatArray:
     """Weighted logistic regressions on one design, one per row of weights.
 
     Args:
         x: (n, p) design; its first column is the intercept.
         y: (n,) outcomes, 0 or 1.
         weights: (draw, n) how often each counts.
+        most: (draw, n) known factor of the probability, which is `most` times the logistic.
 
     Returns:
         (draw, p) coefficients.
@@ -41,15 +45,18 @@ def logistic_many(x: FloatArray, y: FloatArray, weights: FloatArray) -> FloatArr
     Example:
         >>> x = np.stack([np.ones(400), np.tile([-1.0, 1.0], 200)], axis=1)
         >>> y = np.tile([0.0, 1.0, 1.0, 1.0, 0.0, 1.0, 0.0, 0.0], 50)
-        >>> logistic_many(x, y, np.ones((1, 400))).round(1)
-        array([[0. , 1.1]])
+        >>> round(float(logistic_many(x, y, np.ones((1, 400)))[0, 1]), 3)
+        1.095
     """
     prior = _precision(x.shape[1])
     beta = np.zeros((len(weights), x.shape[1]))
     for _ in range(_STEPS):
-        p = 1.0 / (1.0 + np.exp(-np.clip(beta @ x.T, -30.0, 30.0)))
-        gradient = (weights * (y - p)) @ x - beta * prior
-        spread = weights * p * (1.0 - p)
+        share = special.expit(np.clip(beta @ x.T, -30.0, 30.0))
+        p = most * share
+        # Fisher scoring: dp/d eta = p (1 - share).
+        odds = (1.0 - share) / np.maximum(1.0 - p, 1e-12)
+        gradient = (weights * (y - p) * odds) @ x - beta * prior
+        spread = weights * p * (1.0 - share) * odds
         information = np.einsum("dn,ni,nj->dij", spread, x, x, optimize=True) + np.diag(prior)
         step = np.linalg.solve(information, gradient[..., None])[..., 0]
         beta += np.clip(step, -2.0, 2.0)
@@ -122,11 +129,6 @@ def estimate(
     x, found = size_coordinate(c.reference_m2), c.found
     one = np.ones_like(x)
     columns: dict[str, FloatArray] = {}
-    design = [one, x, slope_coordinate(c.slope_deg)] if c.with_terrain else [one, x]
-    beta = logistic_many(np.stack(design, axis=1), found.astype(np.float64), weights)
-    columns |= {"recall_0": beta[:, 0], "recall_area": beta[:, 1]}
-    columns["recall_slope"] = beta[:, 2] if c.with_terrain else np.zeros(len(beta))
-
     inner, size = weights[:, found], np.stack([one, x], axis=1)[found]
     merged = c.members[found] > 1
     single = ~merged
@@ -146,6 +148,14 @@ def estimate(
     clean = (c.outlines[found] == 1) & single
     least = np.log(c.minimum_m2 / c.reference_m2[found])
     columns |= _ratio(size, c.ln_ratio[found], least, inner * clean)
+    drawn_above = drawn_of(
+        {k: columns[k][:, None] for k in ("ratio_0", "ratio_area", "ratio_sd")},
+        c.reference_m2[None], c.minimum_m2,
+    )  # fmt: skip
+    design = [one, x, slope_coordinate(c.slope_deg)] if c.with_terrain else [one, x]
+    beta = logistic_many(np.stack(design, axis=1), found.astype(np.float64), weights, drawn_above)
+    columns |= {"recall_0": beta[:, 0], "recall_area": beta[:, 1]}
+    columns["recall_slope"] = beta[:, 2] if c.with_terrain else np.zeros(len(beta))
     columns |= _false(c, times)
     table = np.stack([columns[name] for name in NAMES], axis=1)
     return ObservationModel(

@@ -3,7 +3,8 @@ r"""Detection error as functions of landslide size and slope, with draws of thei
 With :math:`x = \ln(A / 1000\,\mathrm{m}^2)` and :math:`s = (\mathrm{slope} - 30°) / 10°`
 
 ==============  ====================================================================
-recall          :math:`\mathrm{logit}\, r = r_0 + r_A x + r_s s`
+recall          :math:`\mathrm{logit}\, r = r_0 + r_A x + r_s s`, times the probability
+                that the outline comes out above the minimum mapping area
 split           :math:`\mathrm{logit}\, p = p_0 + p_A x`, of the landslides found
                 by themselves and large enough for two outlines; into 2 + Poisson
                 fragments large enough to be recorded; what lies above the minimum is
@@ -14,7 +15,7 @@ outline         :math:`\ln(\hat A / A) \sim N(b_0 + b_A x, \sigma_b)`, of landsl
 false alarms    :math:`\ln \phi = f_0 + f_s s` per km2; ln of area over the minimum is gamma
 ==============  ====================================================================
 
-The recall curve at a slope is a `stats.sizes.detection.DetectionCurve` as it stands.
+The logistic part of recall, at a slope, is a `stats.sizes.detection.DetectionCurve` as it stands.
 """
 
 from __future__ import annotations
@@ -55,20 +56,30 @@ def slope_coordinate(slope_deg: ArrayLike) -> FloatArray:
     return (np.asarray(slope_deg, dtype=np.float64) - SLOPE_MIDDLE_DEG) / SLOPE_UNIT_DEG
 
 
-def recall_of(values: Mapping[str, Any], areas_m2: ArrayLike, slope_deg: ArrayLike) -> FloatArray:
-    """Probability that a landslide is found.
+def drawn_of(values: Mapping[str, Any], areas_m2: ArrayLike, minimum_m2: float) -> FloatArray:
+    """Probability that the outline of a landslide comes out above the minimum mapping area.
 
     Example:
-        >>> recall_of({"recall_0": 0.0, "recall_area": 1.0, "recall_slope": 0.0}, 1000.0, 30.0)
-        array(0.5)
+        >>> values = {"ratio_0": 0.0, "ratio_area": 0.0, "ratio_sd": 0.3}
+        >>> drawn_of(values, [200.0, 2000.0], 200.0).round(3)
+        array([0.5, 1. ])
     """
-    return np.asarray(
-        special.expit(
-            values["recall_0"]
-            + values["recall_area"] * size_coordinate(areas_m2)
-            + values["recall_slope"] * slope_coordinate(slope_deg)
-        )
+    x = size_coordinate(areas_m2)
+    mean = values["ratio_0"] + values["ratio_area"] * x
+    room = mean + x - math.log(minimum_m2 / AREA_UNIT_M2)
+    return np.asarray(special.ndtr(room / values["ratio_sd"]))
+
+
+def recall_of(
+    values: Mapping[str, Any], areas_m2: ArrayLike, slope_deg: ArrayLike, minimum_m2: float
+) -> FloatArray:
+    """Probability that a landslide is recorded: seen, and drawn above the minimum."""
+    seen = special.expit(
+        values["recall_0"]
+        + values["recall_area"] * size_coordinate(areas_m2)
+        + values["recall_slope"] * slope_coordinate(slope_deg)
     )
+    return np.asarray(seen * drawn_of(values, areas_m2, minimum_m2))
 
 
 def false_rate_of(values: Mapping[str, Any], slope_deg: ArrayLike) -> FloatArray:
@@ -125,13 +136,15 @@ class ObservationModel:
         return float(low), float(high)
 
     def recall(self, areas_m2: ArrayLike, slope_deg: ArrayLike = SLOPE_MIDDLE_DEG) -> FloatArray:
-        """Probability that a landslide of an area, at a slope, is found."""
-        return recall_of(self.named(), areas_m2, slope_deg)
+        """Probability that a landslide of an area, at a slope, is recorded."""
+        return recall_of(self.named(), areas_m2, slope_deg, self.minimum_m2)
 
     def recall_draws(self, areas_m2: ArrayLike, slope_deg: ArrayLike) -> FloatArray:
         """(draw, n) recall of n landslides under every draw."""
         columns = {name: self.draws[:, i : i + 1] for i, name in enumerate(NAMES)}
-        return recall_of(columns, np.atleast_1d(areas_m2)[None], np.atleast_1d(slope_deg)[None])
+        return recall_of(
+            columns, np.atleast_1d(areas_m2)[None], np.atleast_1d(slope_deg)[None], self.minimum_m2
+        )
 
     def false_rate_per_km2(
         self, slope_deg: ArrayLike = SLOPE_MIDDLE_DEG, *, above_m2: ArrayLike | None = None
@@ -153,8 +166,8 @@ class ObservationModel:
     def detection_curve(self, slope_deg: float = SLOPE_MIDDLE_DEG) -> DetectionCurve:
         """The recall curve for a size likelihood, with the covariance of the draws.
 
-        It models recall alone: splits, merges, outlines and false alarms it cannot
-        (`detection.observation.carry` does).
+        It models the logistic part of recall alone; splits, merges, outlines and false alarms it
+        cannot (`detection.observation.carry` does).
 
         Raises:
             NotIdentifiedError: recall that does not rise with area.

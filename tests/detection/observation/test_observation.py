@@ -15,7 +15,13 @@ from detection.observation.emulate import emulate
 from detection.observation.estimate import estimate
 from detection.observation.figures import draw_observation
 from detection.observation.layer import observation_layer, write_observation_layer
-from detection.observation.model import NAMES, ObservationModel, read_model, write_model
+from detection.observation.model import (
+    NAMES,
+    ObservationModel,
+    drawn_of,
+    read_model,
+    write_model,
+)
 from detection.observation.presence import fit_presence
 from hazard.errors import DataError
 from hazard.geo.grid import Grid
@@ -35,12 +41,15 @@ def test_planted_recall_and_false_alarms_come_back_within_their_intervals(model)
     for name in ("recall_slope", "false_0", "false_slope", "ratio_sd"):
         low, high = model.interval(name, 0.99)
         assert low <= benchmark.DETECTOR[name] <= high, name
-    # Recall that counts outlines lost below the minimum is a little below the planted one.
-    areas = np.array([300.0, 600.0, 2000.0, 2e4])
+    for name in ("recall_0", "recall_area"):
+        low, high = model.interval(name, 0.99)
+        # Blocks that differ flatten the mean curve a little.
+        assert low - 0.1 <= benchmark.DETECTOR[name] <= high + 0.1, name
+    areas = np.array([600.0, 2000.0, 2e4])
     x = np.log(areas / 1000)
     planted = 1 / (1 + np.exp(-benchmark.DETECTOR["recall_0"]
                               - benchmark.DETECTOR["recall_area"] * x))  # fmt: skip
-    assert np.abs(model.recall(areas, 30.0) - planted).max() < 0.06
+    assert np.abs(model.recall(areas, 30.0) - planted).max() < 0.04
     assert model.n_blocks == 200
 
 
@@ -76,7 +85,8 @@ def test_what_the_emulator_makes_looks_like_what_it_was_fitted_to(model):
 def test_the_recall_curve_goes_into_the_size_likelihood(model):
     curve = model.detection_curve(30.0)
     areas = np.array([300.0, 900.0, 5000.0])
-    assert np.allclose(curve(areas), model.recall(areas, 30.0))
+    above = drawn_of(model.named(), areas, 200.0)
+    assert np.allclose(curve(areas) * above, model.recall(areas, 30.0))
     assert curve.source == "recall"
     recording = Recording(lower_m2=200.0, detection=curve)
     assert np.isfinite(log_likelihood("power", np.array([1.6]), areas, recording))
