@@ -12,9 +12,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Float
 from numpy import ndarray
 
 from detection.patches.patch_set import PatchSet
@@ -256,33 +257,38 @@ def fit_preparation(
     )  # fmt: skip
 
 
+# Compiled once per size of a piece; run operation by operation, each would be compiled alone.
+_with_indices = jax.jit(with_indices, static_argnums=(1, 2))
+_topography = jax.jit(topography, static_argnums=(1, 2))
+
+
 def _pieces(n: int) -> Iterator[slice]:
     return (slice(start, start + PIECE) for start in range(0, n, PIECE))
+
+
+def _filled(values: ndarray[Any, Any], n: int) -> ndarray[Any, Any]:
+    """The last piece filled up with zeros, so that all pieces have one shape."""
+    lacking = min(PIECE, n) - len(values)
+    return np.pad(values, ((0, lacking), *((0, 0),) * (values.ndim - 1))) if lacking else values
 
 
 def _image_values(
     train: PatchSet, indices: tuple[str, ...], pre: bool
 ) -> Iterator[Float[ndarray, "pixel channel"]]:
     """Channels of the pixels that count, a few patches at a time."""
+
+    def channels(image: ndarray[Any, Any], counted: ndarray[Any, Any]) -> ndarray[Any, Any]:
+        shown = np.where(counted[..., None], image, 0).astype(np.float32)
+        made = _with_indices(_filled(shown, len(train)), train.bands, indices)
+        return np.asarray(made)[: len(counted)][counted]
+
     for part in _pieces(len(train)):
         counted = train.valid[part] & train.known[part]
-        yield _channels(train.image[part], counted, train.bands, indices)
+        yield channels(train.image[part], counted)
         if pre:
             assert train.pre is not None
             assert train.pre_valid is not None
-            both = counted & train.pre_valid[part]
-            yield _channels(train.pre[part], both, train.bands, indices)
-
-
-def _channels(
-    image: Float[ndarray, "patch y x band"],
-    counted: Bool[ndarray, "patch y x"],
-    bands: tuple[str, ...],
-    indices: tuple[str, ...],
-) -> Float[ndarray, "pixel channel"]:
-    # Computed as `prepare` computes: on whole arrays of one shape, in float32.
-    shown = jnp.where(jnp.asarray(counted)[..., None], jnp.asarray(image, jnp.float32), 0)
-    return np.asarray(with_indices(shown, bands, indices))[counted]
+            yield channels(train.pre[part], counted & train.pre_valid[part])
 
 
 def _ground_values(
@@ -291,10 +297,11 @@ def _ground_values(
     assert train.elevation_m is not None
     assert train.pixel_m is not None
     for part in _pieces(len(train)):
-        valid = jnp.asarray(train.valid[part])
-        elevation = jnp.asarray(train.elevation_m[part], jnp.float32)
-        made, known = topography(elevation, train.pixel_m, layers, valid)
-        yield np.asarray(made)[np.asarray(known) & train.known[part]]
+        elevation = _filled(train.elevation_m[part].astype(np.float32), len(train))
+        valid = _filled(train.valid[part], len(train))
+        made, seen = _topography(elevation, train.pixel_m, layers, valid)
+        known = np.asarray(seen)[: len(train.known[part])] & train.known[part]
+        yield np.asarray(made)[: len(known)][known]
 
 
 def _moments(

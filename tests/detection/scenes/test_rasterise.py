@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from detection.scenes.rasterise import rasterise
 from hazard.geo.grid import Grid
+from stats.command.inventory_table import read_inventory_table
 
 GRID = Grid(crs="EPSG:32645", transform=Affine(10, 0, 0, 0, -10, 400), shape=(40, 50))
 
@@ -51,3 +52,19 @@ def test_nothing_within_reach_gives_an_empty_mask():
     far = polygons(shapely.box(9000, 9000, 9100, 9100))
     assert not rasterise(far, GRID).any()
     assert not rasterise(polygons(), GRID).any()
+
+
+@pytest.mark.data
+@pytest.mark.parametrize(
+    ("archive", "member", "n", "tolerance"),
+    [("Nepal.zip", "2015", 98, 0.01), ("China.zip", "2011", 1552, 0.01)],
+)
+def test_real_inventories_keep_their_area(data_dir, archive, member, n, tolerance):
+    """At 5 m, the mask of the whole inventory has the area of the union of its polygons."""
+    table = read_inventory_table(data_dir / "inventories" / archive, member=member)
+    assert len(table) == n
+    geometries = np.asarray(table.frame.geometry.to_numpy(), dtype=object)
+    grid = Grid.from_bounds(table.crs, tuple(shapely.total_bounds(geometries)), cell_m=5.0)
+    # Block by block, as scenes are read: no pixel is lost or doubled at the seams.
+    pixels = sum(int(rasterise(geometries, grid.crop(b)).sum()) for b in grid.blocks(4096))
+    assert pixels * 25.0 == pytest.approx(shapely.union_all(geometries).area, rel=tolerance)
