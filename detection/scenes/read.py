@@ -8,7 +8,7 @@ no cloud is.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -105,14 +105,6 @@ def read_scene(
         known=known, pre=pre, pre_valid=pre_valid, elevation_m=elevation,
         synthetic=entry.synthetic,
     )  # fmt: skip
-
-
-def iterate_scenes(
-    entries: Sequence[SceneEntry], *, bands: Sequence[str] | None = None
-) -> Iterator[Scene]:
-    """Scenes one after the other, so that only one is in memory."""
-    for entry in entries:
-        yield read_scene(entry, bands=bands)
 
 
 def _read_truth(

@@ -1,7 +1,10 @@
+import contextlib
 import datetime as dt
 
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from detection.scenes.catalogue import ImageEntry, SceneEntry, read_catalogue, write_catalogue
 from hazard.errors import ConfigError, DataError
@@ -88,3 +91,27 @@ def test_files_that_are_not_there_are_named(tmp_path):
         read_catalogue(tmp_path)
     with pytest.raises(DataError, match=r"no scenes\.yaml"):
         read_catalogue(tmp_path / "nowhere")
+
+
+VALUES = st.one_of(
+    st.none(), st.booleans(), st.integers(-9, 9), st.floats(), st.text(max_size=5),
+    st.lists(st.text(max_size=3), max_size=2), st.dictionaries(st.text(max_size=3), st.none()),
+)  # fmt: skip
+
+
+@given(st.sampled_from([*SceneEntry.model_fields, "other"]), VALUES)
+def test_no_value_of_any_key_ends_in_anything_but_a_clear_error(tmp_path_factory, key, value):
+    folder = tmp_path_factory.mktemp("fuzz")
+    (folder / "a.tif").touch()
+    text = yaml.safe_dump({"scenes": [{**PLAIN, key: value}]})
+    (folder / "scenes.yaml").write_text(text, encoding="utf-8")
+    with contextlib.suppress(ConfigError, DataError):
+        assert len(read_catalogue(folder)) == 1
+
+
+@given(st.text(max_size=60))
+def test_no_text_ends_in_anything_but_a_clear_error(tmp_path_factory, text):
+    folder = tmp_path_factory.mktemp("fuzz")
+    (folder / "scenes.yaml").write_bytes(text.encode("utf-8", "surrogatepass"))
+    with pytest.raises((ConfigError, DataError)):
+        read_catalogue(folder)
