@@ -49,7 +49,7 @@ from stats.spatial.residuals import HurdleResiduals, hurdle_residuals
 COMPARED = ("crps", "log")
 # Fewer blocks do not tell how much the sum over blocks scatters.
 FEWEST_BLOCKS = 20
-FEWEST_CELLS = 5
+SIDES_IN_CELLS, ENOUGH_BLOCKS = (10, 5), 30
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -160,8 +160,7 @@ def residual_section(
     expected = cases.law.mean()
     asked = questions_of(cases, expected)
     block_tests: tuple[ResidualTest, ...] = ()
-    # Blocks of single cells would hold that no neighbours share anything, which is never certain.
-    side = 0.0 if block is None else max(block.side_m, FEWEST_CELLS * cases.cell_m)
+    side = 0.0 if block is None else _test_block(cases, block)
     if dependent:
         block_tests, said = _block_tests(cases, residuals, asked, side)
         notes += said
@@ -207,6 +206,20 @@ def _best(
         if means:
             return min(means, key=lambda name: means[name])
     return None
+
+
+def _test_block(cases: ForecastCases, block: BlockSize) -> float:
+    """Side of the blocks of tests [m]: the range of the residuals, and ten cells where they fit.
+
+    Blocks of single cells would hold that no neighbours share anything, which is never certain;
+    those of five cells keep the level of a test less well than those of ten (docs/residuals.md).
+    """
+    side = block.side_m
+    for cells in SIDES_IN_CELLS:
+        side = max(block.side_m, cells * cases.cell_m)
+        if np.unique(block_of_cells(cases.x_m, cases.y_m, block_m=side)).size >= ENOUGH_BLOCKS:
+            break
+    return side
 
 
 def _block_tests(
