@@ -103,7 +103,8 @@ class EpochComparison:
         pair: the inventories, without what lies outside the footprint.
         comparison: matched outlines, sizes, residuals, fits and differences of exponents.
         fragmentation: what was split and merged.
-        agreement: ratios with intervals; empty where an inventory is.
+        agreement: ratios with intervals; empty where an inventory is, or where all landslides hang
+            together in one group.
         n_outside: detected and reference landslides left out, outside the footprint.
     """
 
@@ -196,7 +197,8 @@ def _compare_epoch(
     inside, n_outside = _inside(pair)
     found = _matched(inside, settings, number, synthetic=synthetic)
     assert found.matched is not None
-    some = len(inside.detected) and len(inside.reference)
+    # An interval of one group says nothing; everything may hang together in one.
+    some = len(inside.detected) and len(inside.reference) and found.matched.matching.kind.size > 1
     ratios = {}
     if some:
         ratios = agreement(

@@ -1,0 +1,1 @@
+"""The whole way: scenes of several dates to inventories, and from them to hazard maps."""

@@ -1,0 +1,243 @@
+"""The work behind ``python -m detection.map``: maps, inventories, comparison, hazard, report."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from detection.comparison.write import write_comparison
+from detection.config.map import HazardStage, MapConfig
+from detection.config.schema import DetectionConfig, load_config
+from detection.fit.folder import CONFIG as FIT_CONFIG
+from detection.fit.folder import MODELS
+from detection.fit.folder import RECORD as FIT_RECORD
+from detection.fit.machine import describe_machine, package_versions
+from detection.fit.run import fit_run
+from detection.inventory.records import MultiTemporal, TrackingSettings
+from detection.inventory.tables import sums_in_words
+from detection.inventory.track import track
+from detection.inventory.write import write_multi_temporal
+from detection.map.compare import compare_inventories
+from detection.map.epochs import detected_epochs, reference_epochs
+from detection.map.folder import (
+    COMPARISON,
+    CONFIG,
+    ELEVATION,
+    FIT,
+    INVENTORY,
+    LAYOUT,
+    LAYOUT_VERSION,
+    LOG,
+    PROVENANCE,
+    RECORD,
+    REFERENCE,
+    write_json,
+)
+from detection.map.hazard_stage import hazard_stage
+from detection.map.mapped import MappedScene, map_scenes, polygon_settings
+from detection.map.rendered import run_catalogue
+from detection.map.report import write_report
+from detection.map.scenes import EpochScenes, epochs_of, with_reference
+from detection.training.model import DetectionModel
+from detection.training.model_file import load_model
+from hazard.geo.beside import write_beside
+from stats.command.frame import Session
+from stats.command.run_lock import run_lock
+
+BANNER = "no data are named: rendered scenes stand in, and everything made of them is SYNTHETIC"
+
+
+def map_run(
+    config: MapConfig,
+    run: Path,
+    session: Session,
+    *,
+    resume: bool = False,
+    overrides: Sequence[str] = (),
+    xla_flags: str = "",
+) -> None:
+    """Map scenes, make inventories, compare them, fit hazard, report.
+
+    Args:
+        config: checked configuration.
+        run: run folder.
+        session: log and progress.
+        resume: keep finished scenes, models and fits whose settings and data are the same.
+        overrides: ``--set`` texts, for the record.
+        xla_flags: flags that were set before JAX was imported, for the record.
+
+    Raises:
+        DataError: an input that cannot be used.
+        UserError: another process works in the run folder, or hazard.fit failed.
+    """
+    seconds: dict[str, float] = {}
+    started = dt.datetime.now(dt.UTC)
+
+    @contextmanager
+    def part(name: str) -> Iterator[None]:
+        begin = time.monotonic()
+        yield
+        seconds[name] = time.monotonic() - begin
+
+    with run_lock(run):
+        session.log.also_to(run / LOG)
+        # A finished run that is made again is no finished run until its end.
+        (run / RECORD).unlink(missing_ok=True)
+        if config.is_synthetic:
+            session.log.warning(BANNER)
+        _write_config(config, run)
+        with part("scenes"):
+            catalogue = run_catalogue(config, run, session)
+            epochs = epochs_of(catalogue, config.region)
+            known = with_reference(epochs)
+        with part("model"):
+            model = _model(config, run, session, resume=resume)
+        with part("maps and outlines"):
+            scenes = map_scenes(config, epochs, model, run, session, resume=resume)
+        with part("inventories"):
+            detected = _inventory(config, epochs, scenes, run, session)
+            reference = _reference(config, epochs, run, session) if known else None
+        compared = None
+        if reference is not None:
+            with part("comparison"):
+                compared = compare_inventories(
+                    config, (detected, run / INVENTORY), (reference, run / REFERENCE), session
+                )
+                write_comparison(run / COMPARISON, compared)
+        skill: list[dict[str, Any]] = []
+        if config.hazard is not None:
+            with part("hazard"):
+                skill = _hazard(
+                    config, config.hazard, detected, reference, run, session, resume=resume
+                )
+        with part("report"):
+            page = write_report(
+                config, run, epochs, scenes, model, detected, reference, compared, skill, session
+            )
+        _write_records(config, run, epochs, seconds, started, overrides, xla_flags)
+        session.log.info(f"report: {page}")
+        session.log.info(
+            "times: " + ", ".join(f"{name} {value:.0f} s" for name, value in seconds.items())
+        )
+
+
+def _write_config(config: MapConfig, run: Path) -> None:
+    as_given = config.model_dump(mode="json", exclude_unset=True)
+    with write_beside(run / CONFIG) as part:
+        part.write_text(yaml.safe_dump(as_given, sort_keys=False), encoding="utf-8")
+
+
+def _model(config: MapConfig, run: Path, session: Session, *, resume: bool) -> DetectionModel:
+    """The stored model, or one that is trained now."""
+    if config.model is not None:
+        return load_model(config.model)
+    assert config.fit is not None
+    study = load_config(config.fit.config, overrides=config.fit.overrides)
+    if resume and _is_finished(run / FIT, study):
+        session.log.info(f"{run / FIT}: kept")
+    else:
+        fit_run(study, run / FIT, session, resume=resume, overrides=config.fit.overrides)
+    label = config.fit.network or study.networks[0].title
+    return load_model(run / FIT / MODELS / label)
+
+
+def _is_finished(fit: Path, study: DetectionConfig) -> bool:
+    """Whether a training of these very settings ended there; its record is written last."""
+    if not (fit / FIT_RECORD).exists():
+        return False
+    as_given = study.model_dump(mode="json", exclude_unset=True)
+    return bool(yaml.safe_load((fit / FIT_CONFIG).read_text(encoding="utf-8")) == as_given)
+
+
+def _inventory(
+    config: MapConfig,
+    epochs: Sequence[EpochScenes],
+    scenes: dict[str, MappedScene],
+    run: Path,
+    session: Session,
+) -> MultiTemporal:
+    maps = detected_epochs(epochs, scenes, run)
+    with session.reporter.task("follow landslides through the epochs", len(maps)) as advance:
+        found = track(maps, settings=tracking_settings(config), progress=advance)
+    write_multi_temporal(
+        run / INVENTORY, found, synthetic=config.is_synthetic,
+        minimum_mapping_area_m2=config.polygons.minimum_area_m2 or None,
+        provenance={"command": "python -m detection.map", "run": run.name},
+    )  # fmt: skip
+    for line in sums_in_words(found):
+        session.log.info(line)
+    return found
+
+
+def _reference(
+    config: MapConfig, epochs: Sequence[EpochScenes], run: Path, session: Session
+) -> MultiTemporal:
+    maps = reference_epochs(epochs, settings=polygon_settings(config))
+    settings = replace(tracking_settings(config), tolerance_m=0.0, minimum_part_m2=0.0)
+    with session.reporter.task("the reference likewise", len(maps)) as advance:
+        found = track(maps, settings=settings, progress=advance)
+    write_multi_temporal(
+        run / REFERENCE, found, synthetic=config.is_synthetic,
+        provenance={"command": "python -m detection.map", "run": run.name, "kind": "reference"},
+    )  # fmt: skip
+    return found
+
+
+def tracking_settings(config: MapConfig) -> TrackingSettings:
+    """How epochs are compared, from the configuration."""
+    t = config.tracking
+    return TrackingSettings(
+        memory=t.memory, tolerance_px=t.tolerance_px, minimum_part_m2=t.minimum_part_m2,
+        least_overlap=t.least_overlap,
+    )  # fmt: skip
+
+
+def _hazard(
+    config: MapConfig,
+    stage: HazardStage,
+    detected: MultiTemporal,
+    reference: MultiTemporal | None,
+    run: Path,
+    session: Session,
+    *,
+    resume: bool,
+) -> list[dict[str, Any]]:
+    inventories = {"detected": (detected, run / INVENTORY)}
+    if reference is not None and stage.reference:
+        inventories["reference"] = (reference, run / REFERENCE)
+    elevation = run / ELEVATION if config.is_synthetic else None
+    return hazard_stage(
+        config, stage, inventories, run, session, elevation=elevation, resume=resume
+    )
+
+
+def _write_records(
+    config: MapConfig,
+    run: Path,
+    epochs: Sequence[EpochScenes],
+    seconds: dict[str, float],
+    started: dt.datetime,
+    overrides: Sequence[str],
+    xla_flags: str,
+) -> None:
+    write_json(
+        run / PROVENANCE,
+        {"command": "python -m detection.map", "overrides": list(overrides), "seed": config.seed,
+         "started": started.isoformat(timespec="seconds"), "seconds": seconds,
+         "machine": describe_machine(xla_flags), "packages": package_versions()},
+    )  # fmt: skip
+    write_json(
+        run / RECORD,
+        {"layout": LAYOUT, "layout_version": LAYOUT_VERSION, "name": config.name,
+         "title": config.title, "synthetic": config.is_synthetic,
+         "epochs": [{"name": e.name, "start": e.start, "end": e.end,
+                     "scenes": [entry.name for entry in e.entries]} for e in epochs],
+         "files": sorted(path.name for path in run.iterdir() if path.name != RECORD)},
+    )  # fmt: skip
