@@ -10,7 +10,7 @@ import numpy as np
 
 from detection.evaluate.radar import LEAST_SPOKES, RadarPanel, draw_radar_pages
 from detection.evaluate.record import ALL, PROTOCOLS, SCORES, Evaluation
-from detection.evaluate.tables import MAIN_SCORES, require_comparable
+from detection.evaluate.tables import MAIN_SCORES, MOST_SITES, require_comparable
 from detection.evaluate.units import Score
 from stats.command.plots_curves import Curve, CurvePanel, draw_curve_pages
 from stats.command.plots_page import SeriesStyle, plot_page, styles_of
@@ -31,7 +31,7 @@ def draw_figures(
         dpi: resolution [dots per inch].
 
     Returns:
-        Files by name: ``scores``, ``curves``, ``radar``, ``sites`` (with three sites or more) and
+        Files by name: ``scores``, ``curves``, ``radar``, ``sites`` (with 3 to 24 sites) and
         ``sizes`` (with a landslide).
 
     Raises:
@@ -76,7 +76,7 @@ def draw_curves(evaluations: Sequence[Evaluation], path: Path, *, dpi: int = 130
     """Precision-recall curves, one panel per choice of patches; none where no landslide is."""
     panels = []
     few = len(evaluations) <= 2
-    for protocol in evaluations[0].protocols:
+    for protocol in evaluations[0].distinct:
         curves = []
         for evaluation in evaluations:
             own = evaluation.protocol(protocol.name)
@@ -116,7 +116,7 @@ def draw_radar(evaluations: Sequence[Evaluation], path: Path, *, dpi: int = 130)
                 for e in evaluations
             },
         )
-        for protocol in evaluations[0].protocols
+        for protocol in evaluations[0].distinct
     ]  # fmt: skip
     return draw_radar_pages(
         panels, path, title="Scores", synthetic=evaluations[0].synthetic, dpi=dpi
@@ -124,9 +124,9 @@ def draw_radar(evaluations: Sequence[Evaluation], path: Path, *, dpi: int = 130)
 
 
 def draw_sites(evaluations: Sequence[Evaluation], path: Path, *, dpi: int = 130) -> list[Path]:
-    """Sites as spokes, one chart per score; none with fewer than three sites."""
+    """Sites as spokes, one chart per score; none with fewer than 3 sites or more than 24."""
     sites = [site.name for site in evaluations[0].sites]
-    if len(sites) < LEAST_SPOKES:
+    if not LEAST_SPOKES <= len(sites) <= MOST_SITES:
         return []
     missing = float("nan")
     panels = [

@@ -85,11 +85,11 @@ def lay_out(probability: Float[ndarray, "patch y x"], patches: PatchSet) -> tupl
             found=f"{bad} of {chosen.size} pixels that count outside 0 to 1, or not a number",
             expected="probabilities",
         )
-    scenes: dict[str, list[int]] = {}
+    scenes: dict[tuple[str, str, str], list[int]] = {}
     for number, origin in enumerate(patches.origin):
-        scenes.setdefault(origin.scene, []).append(number)
+        scenes.setdefault((origin.region, origin.epoch, origin.scene), []).append(number)
     found: list[Ground] = []
-    for scene, numbers in scenes.items():
+    for (*_, scene), numbers in scenes.items():
         places = {(patches.origin[i].row, patches.origin[i].column) for i in numbers}
         if len(places) < len(numbers):
             found += [_piece(f"{scene} {i}", [i], values, patches, False) for i in numbers]

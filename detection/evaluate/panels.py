@@ -26,10 +26,8 @@ PROBABILITY = {
     "probability 0": "#440154", "probability 0.5": "#21918c", "probability 1": "#fde725",
 }  # fmt: skip
 STRETCHED = 50  # patches of a region that set the contrast of its images
-RULE = (
-    "Patches with landslides at even steps of F1, best first; then stable ground with most false "
-    "alarms."
-)
+RULE = "Patches with landslides at even steps of F1, best first"
+RULE_EMPTY = "; then stable ground with most false alarms"
 
 
 def choose_examples(
@@ -114,6 +112,7 @@ def draw_examples(
     bands, names = display_bands(patches.bands)
     images = _images(patches, shown, bands)
     columns = 4 if patches.pre is None else 5
+    stable = not (patches.truth & patches.counted)[shown].any(axis=(1, 2)).all()
     legend: dict[str, Any] = {
         "hit": patch_handle(HIT), "miss": patch_handle(MISS),
         "false alarm": patch_handle(FALSE_ALARM), "correct rejection": patch_handle(NOTHING),
@@ -122,7 +121,7 @@ def draw_examples(
     }  # fmt: skip
     notes = [
         f"{names} Mapped where the probability is at least {threshold:.3f} (white line).",
-        *([RULE] if chosen is None else []),
+        *([f"{RULE}{RULE_EMPTY if stable else ''}."] if chosen is None else []),
     ]
     written = []
     for file, heading, part in pages_of(shown, path, per_page=rows, title=title):

@@ -133,6 +133,12 @@ class Evaluation:
     landslides: Objects | None = field(default=None, repr=False)
     mapped: Objects | None = field(default=None, repr=False)
 
+    @property
+    def distinct(self) -> tuple[Protocol, ...]:
+        """The choices of patches that differ: one, where every patch holds a landslide."""
+        first, *others = self.protocols
+        return (first, *(p for p in others if p.patches < first.patches))
+
     def protocol(self, name: str = ALL) -> Protocol:
         """The scores of a choice of patches.
 

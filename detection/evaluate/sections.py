@@ -7,6 +7,7 @@ from pathlib import Path
 
 from detection.evaluate.record import ALL, POSITIVES, Evaluation
 from detection.evaluate.tables import (
+    MOST_SITES,
     Table,
     difference_table,
     false_object_table,
@@ -73,7 +74,12 @@ def score_parts(evaluations: Sequence[Evaluation], *, level: int = 2) -> list[st
         heading("All patches", level + 1),
         *_with_notes(score_table(evaluations, ALL)),
     ]
-    if any(p.name == POSITIVES for p in first.protocols):
+    if every.landslide_pixels and len(first.distinct) == 1:
+        parts.append(
+            "Every patch holds a landslide: there is no stable ground far from landslides on which "
+            "false alarms could be counted.\n"
+        )
+    if any(p.name == POSITIVES for p in first.distinct):
         few = first.protocol(POSITIVES)
         parts += [
             heading("Patches with landslides only", level + 1),
@@ -108,6 +114,9 @@ def site_parts(
 ) -> list[str]:
     """Models by sites, a table per score."""
     parts = [heading("Models by sites", level)]
+    number = len(evaluations[0].sites)
+    if number > MOST_SITES:
+        return [*parts, f"The scores of {number:,} sites are in the files of each evaluation.\n"]
     for score in scores:
         parts += _with_notes(site_table(evaluations, score))
     return parts

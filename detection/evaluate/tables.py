@@ -13,6 +13,10 @@ from detection.evaluate.units import Score
 MAIN_SCORES = ("f1", "iou", "precision", "recall", "mcc", "average_precision", "boundary_f1")
 
 
+MOST_SITES = 24
+"""More columns than this fit on no page; files that came cut may be a site each."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Table:
     """A table of text.

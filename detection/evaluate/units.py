@@ -109,7 +109,7 @@ def make_units(
             where nobody knows the size of a pixel.
     """
     placed = all(ground.placed for ground in grounds)
-    whole_scenes = len({g.scene for g in grounds}) == len(grounds)
+    whole_scenes = len({(g.region, g.epoch, g.scene) for g in grounds}) == len(grounds)
     single = all(max(g.truth.shape) <= patch_px for g in grounds)
     unit = settings.unit
     if unit == "auto":
@@ -127,13 +127,17 @@ def make_units(
         if unit == "block":
             of_pixels.append(_blocks(ground, side, keys))
             continue
-        key = {"scene": ground.scene, "region": ground.region}.get(unit)
-        label: tuple[object, ...] = (
-            (ground.scene, ground.row, ground.column, ground.name) if key is None else (key,)
-        )
+        label: tuple[object, ...] = (ground.region,)
+        if unit == "scene":
+            label = (ground.region, ground.scene)
+        elif unit == "patch":
+            label = (ground.region, ground.scene, ground.row, ground.column, ground.name)
         of_pixels.append(np.full(ground.truth.shape, keys.setdefault(label, len(keys))))
     length = f"{side * pixel_m:g} m" if pixel_m is not None else f"{side} px"
-    name = f"{length} block" if unit == "block" else unit
+    name: str = f"{length} block" if unit == "block" else unit
+    if unit == "patch" and not single:
+        # Patches that touch are one piece, and drawn together.
+        name = "piece of ground"
     draws = None
     if len(keys) > 1:
         rng = np.random.default_rng(settings.seed)

@@ -88,6 +88,22 @@ def test_page_parts_say_what_each_table_is(evaluations, tmp_path):
     assert text.index("### All patches") < text.index("### Patches with landslides only")
 
 
+def test_patches_that_all_hold_landslides_and_many_sites_are_told(patches):
+    made, probability = patches
+    positive = np.flatnonzero(made.truth.any(axis=(1, 2)))
+    kept = made.select(positive)
+    origin = tuple(type(o)(**{**vars(o), "region": f"file {i}"}) for i, o in enumerate(kept.origin))
+    loose = PatchSet(**{**vars(kept), "origin": origin})
+    found = evaluate_patches(
+        probability[positive], loose, 0.6, settings=EvaluationSettings(draws=20)
+    )
+    assert len(found.sites) > 24
+    text = "\n".join(evaluation_parts([found]))
+    assert "Every patch holds a landslide" in text
+    assert "landslides only" not in text
+    assert f"The scores of {len(found.sites)} sites are in the files" in text
+
+
 def test_examples_are_chosen_by_their_rule(patches):
     made, probability = patches
     chosen = choose_examples(probability, made, 0.6, number=8)

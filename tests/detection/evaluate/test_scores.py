@@ -115,11 +115,12 @@ def test_blocks_of_all_epochs_of_a_region_are_drawn_together(regions, evaluation
     assert len(evaluation.unit_keys) == 24
     assert evaluation.unit == "160 m block"
     assert evaluation.unit_counts.sum() == evaluation.protocol().pixels
+    names = {"patch": "piece of ground"}
     for unit, number in (("patch", 3), ("scene", 3), ("region", 2)):
         made = evaluate_patches(
             probability, patches, 0.4, settings=EvaluationSettings(unit=unit, draws=50)
         )
-        assert (len(made.unit_keys), made.unit) == (number, unit)
+        assert (len(made.unit_keys), made.unit) == (number, names.get(unit, unit))
     wide = evaluate_patches(
         probability, patches, 0.4, settings=EvaluationSettings(block_m=320.0, draws=50)
     )
