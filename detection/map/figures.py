@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import rasterio
 import shapely
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from numpy import ndarray
 
 from detection.inventory.records import BEFORE, STATUSES, VISIBLE, EpochParts, MultiTemporal
@@ -120,8 +120,22 @@ def preview(
             bounds = tuple(source.bounds)
         if entry.nodata is not None:
             values = np.ma.masked_equal(values, entry.nodata)
-        layers.append(_stretched(values))
+        layers.append(_stretched(np.ma.masked_where(hidden(entry, size), values)))
     return np.stack(layers, axis=-1), bounds
+
+
+def hidden(entry: SceneEntry, size: tuple[int, ...]) -> Bool[ndarray, "y x"]:
+    """Where the masks of a scene say that the ground does not show, in so many pixels.
+
+    Cloud is brighter than anything on the ground: stretched with it, all else would be black.
+    """
+    found = np.zeros(size, dtype=bool)
+    for path, means_hidden in ((entry.cloud, True), (entry.valid, False)):
+        if path is not None:
+            with rasterio.open(path) as source:
+                marks = source.read(1, out_shape=size) != 0
+            found |= marks if means_hidden else ~marks
+    return found
 
 
 def _stretched(values: Any) -> Float[ndarray, "y x"]:

@@ -140,8 +140,8 @@ def _scenes_page(
     facts = [
         f"Network {model.network_name}, threshold {scenes[entries[0].name].threshold:.3f} "
         f"({'given' if config.mapping.threshold is not None else 'chosen on validation patches'}).",
-        f"A pixel's probability depends on {field.side_px} pixels along each axis, which is the "
-        "halo of every tile: no seam shows where tiles meet.",
+        f"A pixel's probability depends on {field.side_px} pixels along each axis; tiles overlap "
+        "by as much, so that no seam shows where they meet.",
         f"Landslides smaller than {config.polygons.minimum_area_m2:g} m2 are left out.",
     ]
     rows = [
