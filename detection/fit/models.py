@@ -124,10 +124,12 @@ def _network(
         "seed": config.seed, "threshold": training.threshold, "data": digest,
     }  # fmt: skip
     key = hashlib.sha256(json.dumps(asked, sort_keys=True, default=str).encode()).hexdigest()
-    folder, checkpoints = run / MODELS / network.title, run / CHECKPOINTS / network.title
+    folder, started = run / MODELS / network.title, run / CHECKPOINTS / network.title
+    # Named by all that decides the weights, data included: a training of other patches starts anew.
+    checkpoints = started / key[:16]
     if not (resume and _finished(folder, key)):
         if not resume:
-            shutil.rmtree(checkpoints, ignore_errors=True)
+            shutil.rmtree(started, ignore_errors=True)
         session.log.info(
             f"{network.title}: {len(study.training)} training and {len(study.validation)} "
             f"validation patches, {recipe.epochs} epochs in batches of {recipe.batch_size}"
@@ -151,7 +153,7 @@ def _network(
                 "prior": fitted.prior.to_json(), "asked": asked,
             },
         )  # fmt: skip
-        shutil.rmtree(checkpoints, ignore_errors=True)
+        shutil.rmtree(started, ignore_errors=True)
     else:
         session.log.info(f"{network.title}: taken from {folder}")
     model = load_model(folder)

@@ -78,7 +78,7 @@ def test_a_killed_run_ends_with_the_weights_of_an_undisturbed_one(tmp_path):
         saved = out / "checkpoints" / "default"
         deadline = time.monotonic() + 300
         # The third whole checkpoint: the training is under way, and neither new nor over.
-        while not [p for p in saved.glob("[0-9]*") if p.name.isdigit() and int(p.name) >= 2]:
+        while not [p for p in saved.glob("*/[0-9]*") if p.name.isdigit() and int(p.name) >= 2]:
             assert first.poll() is None, (tmp_path / "killed.log").read_text()[-2000:]
             assert time.monotonic() < deadline
             time.sleep(0.02)
