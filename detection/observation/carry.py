@@ -8,18 +8,21 @@ its parameters drawn from the bootstrap of the held-out blocks, until as many ou
 as were detected, and are fitted in the same way. With the mean m and the spread of those fits at
 two exponents, and the slope g of m,
 
-.. math:: \theta_b = \theta_1 + (\hat\theta - \tilde\theta_b) / g
+.. math:: \ln\theta_b = \ln\theta_1 + (\ln\hat\theta - \ln\tilde\theta_b) / g
 
-are draws of the true exponent: sampling and the uncertainty of the detector in one. The total is
+are draws of the true exponent: sampling and the uncertainty of the detector in one, their spread
+widened as a t interval over as many blocks is. The total is
 the detected one times the ratio of true to detected area in inventories simulated at such draws.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy import special
 
 from detection.observation.emulate import emulate, false_alarms
 from detection.observation.model import ObservationModel, recall_of
@@ -63,7 +66,7 @@ class Carried:
         alpha: exponent of the cumulative tail above the minimum.
         total_m2: area of all landslides above the minimum on the ground looked at.
         alpha_draws: (draw,) of the true exponent.
-        response: change of the recorded exponent with the true one.
+        response: relative change of the recorded exponent with the true one.
         curve: recall curve that the size likelihood took.
         notes: caveats.
     """
@@ -123,15 +126,24 @@ def carry(
     curve = model.detection_curve(float(slopes.mean()))
     recorded = float(recorded_exponents(areas[None], minimum, curve)[0])
     truth = _Truth(model, slopes, np.asarray(ground_km2, np.float64), areas.size, rng)
-    start = float(np.clip(recorded, LEAST_EXPONENT, MOST_EXPONENT))
-    first = recorded_exponents(truth.inventories(np.full(draws, start))[0], minimum, curve)
+    # In logarithms: the sampling error of an exponent grows with it.
+    limits = (math.log(LEAST_EXPONENT), math.log(MOST_EXPONENT))
+    at = math.log(recorded)
+
+    def fits(log_alpha: FloatArray) -> FloatArray:
+        return np.log(recorded_exponents(truth.inventories(np.exp(log_alpha))[0], minimum, curve))
+
+    start = float(np.clip(at, *limits))
+    first = fits(np.full(draws, start))
     # A step away from the start where the detector changes nothing, so that a slope is there.
-    gap = recorded - float(first.mean())
+    gap = at - float(first.mean())
     step = gap if abs(gap) > 0.1 else 0.1 * (1.0 if gap >= 0.0 else -1.0)
-    second = float(np.clip(start + step, LEAST_EXPONENT, MOST_EXPONENT))
-    found = recorded_exponents(truth.inventories(np.full(draws, second))[0], minimum, curve)
+    second = float(np.clip(start + step, *limits))
+    found = fits(np.full(draws, second))
     response = float(np.clip((found.mean() - first.mean()) / (second - start), 0.3, 2.0))
-    alpha = np.clip(second + (recorded - found) / response, LEAST_EXPONENT, MOST_EXPONENT)
+    centred = (found.mean() - found) / response * _expansion(model.n_blocks, level)
+    log_alpha = second + (at - found.mean()) / response + centred
+    alpha = np.exp(np.clip(log_alpha, *limits))
     samples, true_total = truth.inventories(alpha)
     total = areas.sum() * true_total / samples.sum(axis=1)
 
@@ -153,6 +165,13 @@ def carry(
         curve=curve,
         notes=tuple(notes),
     )
+
+
+def _expansion(n_blocks: int, level: float) -> float:
+    """How much wider a t interval over few blocks is than percentiles of their bootstrap."""
+    q = 0.5 + 0.5 * level
+    t = special.stdtrit(n_blocks - 1, q) / special.ndtri(q)
+    return float(t * math.sqrt(n_blocks / (n_blocks - 1)))
 
 
 class _Truth:
