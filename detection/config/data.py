@@ -16,7 +16,7 @@ Layout = Literal["scenes", "image_folders", "hr_gldd", "landslide4sense"]
 
 
 class EmbeddedConfig(Section):
-    """Synthetic scenes, rendered where no data are named; see docs/embedded_scenes.md."""
+    """Synthetic scenes, rendered where no data are named; see docs/detection_scenes.md."""
 
     regions: Annotated[tuple[str, ...], Field(min_length=1)] = ("nepal_like",)
     """which of the regions"""
