@@ -64,6 +64,7 @@ def choose_threshold(
             pixel of landslide: no threshold is better than another then.
 
     Example:
+        >>> import numpy as np
         >>> p, truth = np.array([0.1, 0.3, 0.6, 0.9]), np.array([False, False, True, True])
         >>> choice = choose_threshold(p, truth, np.ones(4, bool))
         >>> choice.threshold, choice.f1

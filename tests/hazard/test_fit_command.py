@@ -190,6 +190,7 @@ def kill_when(happened, command, *, within_s=300):
         assert process.returncode == -signal.SIGKILL
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 def test_a_run_that_is_killed_twice_ends_as_one_that_was_not(finished, tmp_path):
     """Once within a training, once between the forecasts and their scores."""

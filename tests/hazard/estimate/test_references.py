@@ -51,6 +51,7 @@ def check(fold, done):
     assert sum(moved) > 0.9 * len(moved)
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 def test_the_network_of_the_code_trains_under_the_leaking_split(tmp_path):
     fold, done = fitted(tmp_path, "reference", "published_split")
@@ -63,6 +64,7 @@ def test_the_network_of_the_code_trains_under_the_leaking_split(tmp_path):
     assert (fold.role[fold.predict] == 1).all()
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 def test_the_network_of_the_text_trains_under_honest_blocks(tmp_path):
     fold, done = fitted(

@@ -11,6 +11,7 @@ from hazard.world.settings import WorldConfig
 from tests.calibration import compare, run_seed, table
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 @pytest.mark.timeout(2400)
 def test_mean_of_ten_seeds_lies_within_the_tolerances() -> None:

@@ -43,6 +43,7 @@ MASK = study_mask()
 Y_M, X_M = (1000.0 * axis[MASK] for axis in np.indices(SHAPE))
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 def test_paired_intervals_cover_whatever_the_range_and_cell_intervals_do_not():
     rng = np.random.default_rng(70)

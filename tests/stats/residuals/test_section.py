@@ -18,6 +18,7 @@ def section(rng, *planted, draws=59):
     return residual_section(world(rng, *planted), rng=rng, draws=draws, lags=8, permutations=0)
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 def test_a_forecast_that_is_right_raises_no_more_alarms_than_it_may():
     # 120 worlds; an alarm rate of 0.05 gives at most 12 alarms in 99 % of such series of worlds,

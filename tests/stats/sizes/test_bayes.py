@@ -90,6 +90,7 @@ def test_whole_pixels_are_fitted_as_bins() -> None:
     assert all(check.p_value > 0.01 for check in coarse.checks)
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 def test_detection_curves_are_corrected_for_and_their_uncertainty_widens_the_rollover() -> None:
     rng = np.random.default_rng(6)

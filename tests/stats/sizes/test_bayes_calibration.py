@@ -36,6 +36,7 @@ def p_value_of_ranks(draws: FloatArray, truth: FloatArray, rng: np.random.Genera
     return float(stats.chisquare(counts).pvalue)
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 def test_ranks_of_the_truth_among_posterior_draws_are_uniform() -> None:
     """Simulation-based calibration (Talts et al., 2018): truths from the prior, 300 worlds."""
@@ -65,6 +66,7 @@ def test_ranks_of_the_truth_among_posterior_draws_are_uniform() -> None:
     assert chains.diverging.mean() < 1e-3
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 def test_null_contrasts_raise_their_nominal_rate_of_false_alarms_and_a_planted_one_is_found() -> (
     None

@@ -63,6 +63,7 @@ def mean_with_error(values: FloatArray) -> tuple[float, float]:
     return float(values.mean()), float(values.std(ddof=1) / np.sqrt(values.size))
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 @pytest.mark.parametrize(("sd", "most"), [(0.05, 0.70), (0.15, 1.00)])
 def test_pooling_lowers_the_error_of_alpha_as_far_as_the_groups_are_alike(
