@@ -41,7 +41,7 @@ HAZARD_ORDER = (
 )
 # The declaration of variables and the errors are open to every room of their own row.
 DETECTION_ORDER = (
-    {"models", "losses", "config"},
+    {"models", "losses", "config", "runs"},
     {"scenes"},
     {"embedded", "patches"},
     {"augmentation", "pixelwise"},

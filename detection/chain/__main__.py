@@ -61,11 +61,11 @@ def main(
             return
         from hazard.training.platform import set_cpu_flags
 
-        set_cpu_flags()
+        flags = set_cpu_flags()
         from detection.chain.run import chain_run
         from detection.report.chain_report import STEPS, write_chain_report
 
-        chain_run(checked, run, talk, resume=resume, overrides=overrides or ())
+        chain_run(checked, run, talk, resume=resume, overrides=overrides or (), xla_flags=flags)
         with talk.reporter.task("report", STEPS) as advance:
             page = write_chain_report(run, advance)
         talk.log.info(f"report: {page}")

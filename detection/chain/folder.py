@@ -16,22 +16,15 @@ RUN/
 from __future__ import annotations
 
 import json
-import os
-import platform
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from hazard.errors import DataError, UsageError
-from hazard.geo.beside import write_beside
-from stats.command.run_lock import LOCK_NAME
-from stats.command.whole_folder import write_rows
+from detection.runs.record import run_folder, write_json
+from hazard.errors import DataError
 
 LAYOUT, LAYOUT_VERSION = "detection-chain", 1
-RUN_RECORD, PROVENANCE, CONFIG, LOG = "run.json", "provenance.json", "config.yaml", "log.jsonl"
 TRAININGS, MODELS, COUNTS, PANELS = "trainings.json", "models", "counts", "panels.npz"
 MATRIX, TRANSFER, DESIGNS = "matrix.csv", "transfer.csv", "designs.csv"
 SPLIT = "split.csv"
@@ -43,31 +36,8 @@ PACKAGES = (
 
 
 def run_folder_of(name: str, out: Path | None) -> Path:
-    """``--out``, or runs/NAME.
-
-    Raises:
-        UsageError: a file, a run of another kind, or a folder with files that no chain wrote.
-    """
-    run = Path("runs") / name if out is None else out
-    if run.is_file():
-        raise UsageError(f"--out: found the file {run}; expected a folder, or a name that is free")
-    there = {path.name for path in run.iterdir()} if run.is_dir() else set()
-    if not there:
-        return run
-    if RUN_RECORD in there:
-        try:
-            layout = json.loads((run / RUN_RECORD).read_text(encoding="utf-8")).get("layout")
-        except (OSError, ValueError, AttributeError):
-            layout = None
-        if layout == LAYOUT:
-            return run
-        raise UsageError(f"--out: found a run of another kind in {run}; expected a free name")
-    if not there & {LOG, TRAININGS, LOCK_NAME}:
-        raise UsageError(
-            f"--out: found {run} with {sorted(there)[0]}, and no record of a chain; expected a "
-            "free name, or the folder of an earlier chain"
-        )
-    return run
+    """``--out``, or runs/NAME (`detection.runs.record.run_folder`)."""
+    return run_folder(name, out, layout=LAYOUT)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,36 +92,3 @@ def read_trainings(run: Path) -> dict[str, TrainingRecord]:
 def write_trainings(run: Path, records: Mapping[str, TrainingRecord]) -> None:
     """Write the records of finished trainings, beside and then under their name."""
     write_json(run / TRAININGS, {"trainings": [asdict(record) for record in records.values()]})
-
-
-def write_json(path: Path, value: Any) -> None:
-    """A record, beside and then under its name; NaN is refused, which JSON does not have."""
-    text = json.dumps(value, indent=1, allow_nan=False, default=str)
-    with write_beside(path) as part:
-        part.write_text(text + "\n", encoding="utf-8")
-
-
-def write_table(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Rows as CSV, beside and then under its name; no file without rows."""
-    if rows:
-        with write_beside(path) as part:
-            write_rows(part, rows)
-
-
-def machine() -> tuple[dict[str, Any], dict[str, str]]:
-    """Device and flags; versions of the packages that results depend on."""
-    import jax
-
-    devices = jax.devices()
-    versions = {"python": sys.version.split()[0]}
-    for name in PACKAGES:
-        try:
-            versions[name] = version(name)
-        except PackageNotFoundError:
-            versions[name] = "not installed"
-    found = {
-        "device": f"{len(devices)} x {devices[0].device_kind} ({devices[0].platform})",
-        "system": platform.platform(),
-        "xla_flags": os.environ.get("XLA_FLAGS", ""),
-    }
-    return found, versions

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -10,29 +11,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 from detection.chain.counts import SceneCounts, read_counts, write_counts
 from detection.chain.folder import (
-    CONFIG,
     COUNTS,
     DESIGNS,
     LAYOUT,
     LAYOUT_VERSION,
-    LOG,
     MATRIX,
     MODELS,
+    PACKAGES,
     PANELS,
-    PROVENANCE,
-    RUN_RECORD,
     SPLIT,
     TRAININGS,
     TRANSFER,
     TrainingRecord,
-    machine,
     read_trainings,
-    write_json,
-    write_table,
     write_trainings,
 )
 from detection.chain.panels import panel_arrays
@@ -49,10 +43,21 @@ from detection.chain.trainings import data_digest, score_planned, train_planned,
 from detection.config.schema import DetectionConfig
 from detection.patches.audit import audit
 from detection.patches.split_record import ROLES
+from detection.runs.record import (
+    CONFIG,
+    LOG,
+    PROVENANCE,
+    RECORD,
+    write_config,
+    write_json,
+    write_table,
+)
 from detection.training.model import DetectionModel
 from detection.training.model_file import load_model, save_model
 from detection.training.study import StudyPatches, count_scenes, study_patches
 from hazard.geo.beside import write_beside
+from hazard.geo.provenance import package_versions
+from hazard.training.machine import describe_machine
 from hazard.training.programs import ProgramCache
 from stats.command.frame import Session
 from stats.command.run_lock import run_lock
@@ -67,6 +72,7 @@ def chain_run(
     *,
     resume: bool = False,
     overrides: Sequence[str] = (),
+    xla_flags: str = "",
 ) -> ChainStudy:
     """Train everything that a configuration asks for, score it and write the tables.
 
@@ -76,6 +82,7 @@ def chain_run(
         session: log and progress.
         resume: keep finished trainings whose settings and data are the same.
         overrides: ``--set`` texts, for the record.
+        xla_flags: flags that were set before JAX was imported, for the record.
 
     Raises:
         ConfigError: no chain, or settings that cannot be used.
@@ -88,7 +95,7 @@ def chain_run(
         log = session.log
         log.also_to(run / LOG)
         # A finished run that is made again is no finished run until its end.
-        (run / RUN_RECORD).unlink(missing_ok=True)
+        (run / RECORD).unlink(missing_ok=True)
         if config.is_synthetic:
             log.warning(BANNER)
         begin = time.monotonic()
@@ -112,7 +119,7 @@ def chain_run(
         _write_tables(config, study, run, scenes)
         _write_panels(study, run)
         seconds["tables and panels"] = time.monotonic() - begin
-        _write_records(config, study, run, started, seconds, overrides, findings)
+        _write_records(config, study, run, started, seconds, overrides, xla_flags, findings)
     return study
 
 
@@ -237,20 +244,20 @@ def _write_records(
     started: dt.datetime,
     seconds: dict[str, float],
     overrides: Sequence[str],
+    xla_flags: str,
     findings: Sequence[str],
 ) -> None:
     finished = dt.datetime.now(dt.UTC)
-    as_given = config.model_dump(mode="json", exclude_unset=True)
-    with write_beside(run / CONFIG) as part:
-        part.write_text(yaml.safe_dump(as_given, sort_keys=False), encoding="utf-8")
-    found, versions = machine()
+    write_config(run / CONFIG, config)
+    versions = {"python": sys.version.split()[0], **package_versions(PACKAGES)}
     synthetic = any(region.patches.synthetic for region in study.data.values())
     provenance: dict[str, Any] = {
         "command": "python -m detection.chain", "overrides": list(overrides),
         "started": started.isoformat(timespec="seconds"),
         "finished": finished.isoformat(timespec="seconds"), "seconds": seconds,
         "seed": config.seed, "synthetic": synthetic, "data_sha256": data_digest(study.data),
-        "config": config.model_dump(mode="json"), "versions": versions, **found,
+        "config": config.model_dump(mode="json"), "versions": versions,
+        **describe_machine(xla_flags),
     }  # fmt: skip
     write_json(run / PROVENANCE, provenance)
     regions = {
@@ -279,7 +286,7 @@ def _write_records(
         "network": study.settings.choice.title, "regions": regions, "audit": list(findings),
         "files": [name for name in files if (run / name).exists()],
     }  # fmt: skip
-    write_json(run / RUN_RECORD, record)
+    write_json(run / RECORD, record)
 
 
 def _landslide_share(patches: Any) -> float:

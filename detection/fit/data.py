@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from detection.config.data import StudyConfig
-from detection.fit.folder import AUDIT, MANIFEST, write_json
-from detection.fit.machine import data_files, data_root
+from detection.fit.folder import AUDIT, MANIFEST
+from detection.fit.inputs import data_files, data_root
 from detection.patches.audit import audit, leaks, refuse_leaks
 from detection.patches.manifest import write_manifest
 from detection.patches.patch_set import PatchSet
+from detection.runs.record import write_json
 from detection.training.study import StudyPatches, count_scenes, study_patches
 from stats.command.frame import Session
 

@@ -17,11 +17,12 @@ from numpy import ndarray
 from detection.config.schema import DetectionConfig
 from detection.config.training import NetworkConfig
 from detection.fit.data import PROMISE_NOTHING
-from detection.fit.folder import CHECKPOINTS, FINISHED, MODELS, write_json
+from detection.fit.folder import CHECKPOINTS, FINISHED, MODELS
 from detection.fit.telling import TrainingTeller
 from detection.patches.patch_set import PatchSet
 from detection.pixelwise.inputs import PixelInputs
 from detection.pixelwise.models import fit_pixel_model
+from detection.runs.record import write_json
 from detection.training.configured import (
     choice_of,
     hook_of,

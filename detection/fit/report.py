@@ -20,7 +20,7 @@ from detection.evaluate.sections import (
     size_parts,
 )
 from detection.fit.data import StudyData
-from detection.fit.folder import CONFIG, FIGURES, PROVENANCE, REPORT
+from detection.fit.folder import FIGURES, REPORT
 from detection.fit.models import FittedModel
 from detection.fit.scores import Scored
 from detection.report.figures import draw_losses, draw_split
@@ -28,6 +28,7 @@ from detection.report.model_card import model_card_parts
 from detection.report.page import Page, beside, bullets, paragraph, shown, write_pages
 from detection.report.papers import FIT, Paper, Shown, paper_parts
 from detection.report.provenance import provenance_parts
+from detection.runs.record import CONFIG, PROVENANCE
 from detection.training.grid import TrialResult
 from stats.command.frame import Session
 from stats.command.pages import heading, note, table

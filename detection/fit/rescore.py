@@ -13,9 +13,10 @@ from detection.evaluate.record import Evaluation
 from detection.evaluate.run import evaluate_patches
 from detection.evaluate.sections import evaluation_parts
 from detection.evaluate.write import score_rows, site_rows, size_rows
-from detection.fit.folder import CONFIG, EVALUATED, FIGURES, MODELS, require_run
+from detection.fit.folder import EVALUATED, FIGURES, MODELS, require_run
 from detection.fit.scores import settings_of
 from detection.patches.patch_set import PatchSet
+from detection.runs.record import CONFIG
 from detection.training.model import DetectionModel, predict_patches
 from detection.training.model_file import load_model
 from detection.training.study import count_scenes, other_patches, study_patches

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
+import platform
 import shutil
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 from detection.config.schema import DetectionConfig
 from detection.fit.data import StudyData, study_data
 from detection.fit.folder import (
     CHECKPOINTS,
-    CONFIG,
     EVALUATED,
     EVALUATIONS,
     FIGURES,
@@ -24,27 +21,30 @@ from detection.fit.folder import (
     HISTORY,
     LAYOUT,
     LAYOUT_VERSION,
-    LOG,
     MODELS,
     PREDICTIONS,
-    PROVENANCE,
-    RECORD,
     REPORT,
     SCOREBOARD_CSV,
     SCOREBOARD_PARQUET,
-    write_json,
     write_table,
 )
 from detection.fit.grid_run import grid_run
-from detection.fit.machine import describe_machine, input_hashes, package_versions
+from detection.fit.inputs import input_hashes
 from detection.fit.models import FittedModel, fit_all
 from detection.fit.scores import scoreboard, write_scores
+from detection.runs.record import CONFIG, LOG, PROVENANCE, RECORD, write_config, write_json
 from detection.training.grid import Trial, TrialResult
 from hazard.errors import UsageError
-from hazard.geo.beside import write_beside
+from hazard.geo.provenance import package_versions
+from hazard.training.machine import describe_machine
 from stats.command.frame import Session
 from stats.command.run_lock import run_lock
+from stats.command.timing import timed, times_in_words
 
+PACKAGES = (
+    "landslide-hazard", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "scipy",
+    "scikit-learn", "rasterio", "shapely", "pandas", "pyarrow", "sphinx", "myst-parser",
+)  # fmt: skip
 BANNER = "no data are named: the embedded scenes stand in, and every figure is SYNTHETIC"
 
 
@@ -77,13 +77,8 @@ def fit_run(
     if grid_only and config.grid is None:
         raise UsageError("--grid: found no key 'grid' in the configuration; expected values to try")
     seconds: dict[str, float] = {}
+    part = partial(timed, seconds)
     started = dt.datetime.now(dt.UTC)
-
-    @contextmanager
-    def part(name: str) -> Iterator[None]:
-        begin = time.monotonic()
-        yield
-        seconds[name] = time.monotonic() - begin
 
     with run_lock(run):
         session.log.also_to(run / LOG)
@@ -91,7 +86,7 @@ def fit_run(
         (run / RECORD).unlink(missing_ok=True)
         if config.is_synthetic:
             session.log.warning(BANNER)
-        _write_config(config, run)
+        write_config(run / CONFIG, config)
         with part("patches"):
             data = study_data(config, run, session)
         trials: dict[str, Trial] = {}
@@ -124,9 +119,7 @@ def fit_run(
         _write_record(config, run, data, models)
         if models:
             session.log.info(f"report: {page}")
-        session.log.info(
-            "times: " + ", ".join(f"{name} {value:.0f} s" for name, value in seconds.items())
-        )
+        session.log.info(times_in_words(seconds))
 
 
 def _drop_others(run: Path, labels: Sequence[str]) -> None:
@@ -139,12 +132,6 @@ def _drop_others(run: Path, labels: Sequence[str]) -> None:
         if path.stem not in labels:
             path.unlink()
     shutil.rmtree(run / EVALUATED, ignore_errors=True)
-
-
-def _write_config(config: DetectionConfig, run: Path) -> None:
-    as_given = config.model_dump(mode="json", exclude_unset=True)
-    with write_beside(run / CONFIG) as part:
-        part.write_text(yaml.safe_dump(as_given, sort_keys=False), encoding="utf-8")
 
 
 def _write_history(models: Sequence[FittedModel], run: Path) -> None:
@@ -183,8 +170,9 @@ def _write_provenance(
             "layout_version": LAYOUT_VERSION, "command": "python -m detection.fit",
             "overrides": list(overrides), "started": started.isoformat(timespec="seconds"),
             "finished": _now(), "seconds": seconds, "seed": config.seed,
-            "synthetic": data.synthetic, "versions": package_versions(),
-            **describe_machine(xla_flags), "inputs": input_hashes(config.data),
+            "synthetic": data.synthetic, "versions": package_versions(PACKAGES),
+            **describe_machine(xla_flags), "python": platform.python_version(),
+            "inputs": input_hashes(config.data),
             "data_sha256": data.digest, "patches": data.counts,
             "models": {m.label: {**m.facts, "threshold": m.threshold.to_json()} for m in models},
             "config": config.model_dump(mode="json"),

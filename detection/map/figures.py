@@ -37,7 +37,7 @@ def draw_scenes(
         for epoch, parts in zip(epochs, found.epochs, strict=True)
         for entry in epoch.entries
     ]
-    items.sort(key=lambda item: (item[0].grid is not None, _place(item[0]), item[1].epoch.start))
+    items.sort(key=lambda item: (_place(item[0]), item[1].epoch.start))
     written = []
     for file, title, chosen in pages_of(
         items, path, per_page=6, title="What became of the ground, scene by scene"

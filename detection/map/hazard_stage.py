@@ -12,10 +12,9 @@ from detection.inventory.write import hazard_sections
 from detection.map.folder import HAZARD_SKILL
 from detection.map.hazard_run import merged_study, run_hazard, write_study
 from detection.map.skill import skill_rows
+from detection.runs.record import write_table
 from hazard.config.parsing import read_yaml
-from hazard.geo.beside import write_beside
 from stats.command.frame import Session
-from stats.command.whole_folder import write_rows
 
 SCHEME = "forward_chaining"
 CELL_M = 1000.0
@@ -65,8 +64,7 @@ def hazard_stage(
         folders["detected"], folders["reference"], scheme=SCHEME, block_m=stage.block_m,
         draws=stage.draws, seed=config.seed,
     )  # fmt: skip
-    with write_beside(run / HAZARD_SKILL) as part:
-        write_rows(part, rows)
+    write_table(run / HAZARD_SKILL, rows)
     return rows
 
 

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from detection.config.map import MapConfig
-from detection.map.folder import MAPS, OUTLINES, SCENES, read_scenes, write_json
+from detection.map.folder import MAPS, OUTLINES, SCENES, read_scenes
 from detection.map.scenes import EpochScenes
 from detection.mapping.entry import EntryScene
 from detection.mapping.model_forward import model_identity
@@ -21,6 +21,7 @@ from detection.polygons.inventory import (
     write_landslides,
 )
 from detection.polygons.pixels import FilePixels
+from detection.runs.record import write_json
 from detection.scenes.catalogue import SceneEntry
 from detection.training.model import DetectionModel
 from stats.command.frame import Session
@@ -97,9 +98,8 @@ def map_scenes(
             session.log.info(f"{entry.name}: kept")
         else:
             found[entry.name] = _map_one(config, model, source, key, run, session)
-            # Whole before the next begins: what is killed now resumes behind it.
-            write_json(run / SCENES, {"scenes": [asdict(scene) for scene in found.values()]})
-    write_json(run / SCENES, {"scenes": [asdict(scene) for scene in found.values()]})
+        # Whole before the next begins: what is killed now resumes behind it.
+        write_json(run / SCENES, {"scenes": [asdict(scene) for scene in found.values()]})
     return found
 
 

@@ -249,20 +249,16 @@ def _hazard_page(
     config: MapConfig, run: Path, skill: Sequence[Mapping[str, Any]], source: Path
 ) -> Page:
     title, summary = "Hazard", "hazard maps from the inventories, and what detection costs them"
-    links = [
-        f"- [hazard from {side} inventories](../../hazard_{side}/report/html/index.html)\n"
-        for side in ("detected", "reference")
-        if (run / f"hazard_{side}" / "report" / "html" / "index.html").exists()
-    ]
     if config.hazard is None:
         return Page(
             name="hazard", title=title, summary=summary,
             parts=[absent("Hazard", "no hazard configuration was named (--hazard)")],
         )  # fmt: skip
-    where = paragraph("Reports of the hazard runs lie beside this one, in the run folder:")
-    names = bullets([f"hazard_{s}/report/html/index.html" for s in ("detected", "reference")
-                     if (run / f"hazard_{s}").exists()])  # fmt: skip
-    parts = [where, names] if links else []
+    made = [side for side in ("detected", "reference") if (run / f"hazard_{side}").exists()]
+    parts = [
+        paragraph("Reports of the hazard runs lie beside this one, in the run folder:"),
+        bullets([f"hazard_{side}/report/html/index.html" for side in made]),
+    ]
     if not skill:
         parts.append(absent("The cost of detection", "no hazard was fitted on a reference"))
         return Page(name="hazard", title=title, summary=summary, parts=parts)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +14,8 @@ import yaml
 from detection.comparison.write import write_comparison
 from detection.config.map import HazardStage, MapConfig
 from detection.config.schema import DetectionConfig, load_config
-from detection.fit.folder import CONFIG as FIT_CONFIG
 from detection.fit.folder import MODELS
-from detection.fit.folder import RECORD as FIT_RECORD
-from detection.fit.machine import describe_machine, package_versions
-from detection.fit.run import fit_run
+from detection.fit.run import PACKAGES, fit_run
 from detection.inventory.records import MultiTemporal, TrackingSettings
 from detection.inventory.tables import sums_in_words
 from detection.inventory.track import track
@@ -28,28 +24,34 @@ from detection.map.compare import compare_inventories
 from detection.map.epochs import detected_epochs, reference_epochs
 from detection.map.folder import (
     COMPARISON,
-    CONFIG,
     ELEVATION,
     FIT,
     INVENTORY,
     LAYOUT,
     LAYOUT_VERSION,
-    LOG,
-    PROVENANCE,
-    RECORD,
     REFERENCE,
-    write_json,
 )
 from detection.map.hazard_stage import hazard_stage
 from detection.map.mapped import MappedScene, map_scenes, polygon_settings
 from detection.map.rendered import run_catalogue
 from detection.map.report import write_report
 from detection.map.scenes import EpochScenes, epochs_of, with_reference
+from detection.runs.record import (
+    CONFIG,
+    LOG,
+    PROVENANCE,
+    RECORD,
+    as_given,
+    write_config,
+    write_json,
+)
 from detection.training.model import DetectionModel
 from detection.training.model_file import load_model
-from hazard.geo.beside import write_beside
+from hazard.geo.provenance import package_versions
+from hazard.training.machine import describe_machine
 from stats.command.frame import Session
 from stats.command.run_lock import run_lock
+from stats.command.timing import timed, times_in_words
 
 BANNER = "no data are named: rendered scenes stand in, and everything made of them is SYNTHETIC"
 
@@ -78,13 +80,8 @@ def map_run(
         UserError: another process works in the run folder, or hazard.fit failed.
     """
     seconds: dict[str, float] = {}
+    part = partial(timed, seconds)
     started = dt.datetime.now(dt.UTC)
-
-    @contextmanager
-    def part(name: str) -> Iterator[None]:
-        begin = time.monotonic()
-        yield
-        seconds[name] = time.monotonic() - begin
 
     with run_lock(run):
         session.log.also_to(run / LOG)
@@ -92,7 +89,7 @@ def map_run(
         (run / RECORD).unlink(missing_ok=True)
         if config.is_synthetic:
             session.log.warning(BANNER)
-        _write_config(config, run)
+        write_config(run / CONFIG, config)
         with part("scenes"):
             catalogue = run_catalogue(config, run, session)
             epochs = epochs_of(catalogue, config.region)
@@ -123,15 +120,7 @@ def map_run(
             )
         _write_records(config, run, epochs, seconds, started, overrides, xla_flags)
         session.log.info(f"report: {page}")
-        session.log.info(
-            "times: " + ", ".join(f"{name} {value:.0f} s" for name, value in seconds.items())
-        )
-
-
-def _write_config(config: MapConfig, run: Path) -> None:
-    as_given = config.model_dump(mode="json", exclude_unset=True)
-    with write_beside(run / CONFIG) as part:
-        part.write_text(yaml.safe_dump(as_given, sort_keys=False), encoding="utf-8")
+        session.log.info(times_in_words(seconds))
 
 
 def _model(config: MapConfig, run: Path, session: Session, *, resume: bool) -> DetectionModel:
@@ -150,10 +139,9 @@ def _model(config: MapConfig, run: Path, session: Session, *, resume: bool) -> D
 
 def _is_finished(fit: Path, study: DetectionConfig) -> bool:
     """Whether a training of these very settings ended there; its record is written last."""
-    if not (fit / FIT_RECORD).exists():
+    if not (fit / RECORD).exists():
         return False
-    as_given = study.model_dump(mode="json", exclude_unset=True)
-    return bool(yaml.safe_load((fit / FIT_CONFIG).read_text(encoding="utf-8")) == as_given)
+    return bool(yaml.safe_load((fit / CONFIG).read_text(encoding="utf-8")) == as_given(study))
 
 
 def _inventory(
@@ -231,7 +219,7 @@ def _write_records(
         run / PROVENANCE,
         {"command": "python -m detection.map", "overrides": list(overrides), "seed": config.seed,
          "started": started.isoformat(timespec="seconds"), "seconds": seconds,
-         "machine": describe_machine(xla_flags), "packages": package_versions()},
+         "machine": describe_machine(xla_flags), "packages": package_versions(PACKAGES)},
     )  # fmt: skip
     write_json(
         run / RECORD,

@@ -14,19 +14,17 @@ import numpy as np
 from numpy import ndarray
 
 from detection.chain.folder import (
-    CONFIG,
     DESIGNS,
     LAYOUT,
     LAYOUT_VERSION,
     MATRIX,
     PANELS,
-    PROVENANCE,
-    RUN_RECORD,
     SPLIT,
     TRAININGS,
     TRANSFER,
 )
 from detection.report.page import FIGURES
+from detection.runs.record import CONFIG, PROVENANCE, RECORD
 from hazard.errors import DataError
 
 Row = Mapping[str, str]
@@ -158,11 +156,11 @@ def open_chain(run: Path, report: Path) -> ChainSource:
     Raises:
         DataError: no run of a chain, another layout version, or a file that cannot be read.
     """
-    record = _json(run / RUN_RECORD)
+    record = _json(run / RECORD)
     found = record.get("layout"), record.get("layout_version")
     if found != (LAYOUT, LAYOUT_VERSION):
         raise DataError(
-            run / RUN_RECORD, found=f"layout {found[0]!r}, version {found[1]}",
+            run / RECORD, found=f"layout {found[0]!r}, version {found[1]}",
             expected=f"{LAYOUT!r}, version {LAYOUT_VERSION}",
         )  # fmt: skip
     return ChainSource(

@@ -6,7 +6,6 @@ import datetime as dt
 import json
 import sys
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +27,7 @@ from hazard.cube.sources import (
 from hazard.cube.summary import Summary, epoch_table, layer_table, plain_table
 from hazard.cube.writer import write_text
 from hazard.cube.zip_paths import split_member
+from hazard.geo.provenance import package_versions
 from stats.command.frame import Session
 from stats.command.run_folder import RUN_LAYOUT, RUN_LAYOUT_VERSION
 from stats.command.run_lock import run_lock
@@ -161,17 +161,6 @@ def print_summary(summary: Summary, *, title: str, synthetic: bool) -> None:
         console.print(f"note: {note}", highlight=False)
 
 
-def package_versions() -> dict[str, str]:
-    """Versions of the packages that a cube depends on, and of Python."""
-    found = {"python": sys.version.split()[0]}
-    for name in PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = "not installed"
-    return found
-
-
 def _write_records(
     config: HazardConfig,
     sources: StudySources,
@@ -196,7 +185,7 @@ def _write_records(
         "parts_built": list(result.built),
         "seed": config.seed,
         "synthetic": sources.synthetic,
-        "versions": package_versions(),
+        "versions": {"python": sys.version.split()[0], **package_versions(PACKAGES)},
         "inputs": [
             {
                 "role": file.role,

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,13 +30,19 @@ from hazard.estimate.run import Estimates, estimate_run
 from hazard.evaluate.run import evaluate_run
 from hazard.fit.diagnostics import make_densities, make_residuals
 from hazard.fit.docs_folder import require_docs
-from hazard.fit.machine import describe_machine
 from hazard.geo.beside import write_beside
+from hazard.geo.provenance import package_versions
 from hazard.predict.write import write_maps
 from hazard.report.run import STEPS, write_report
 from hazard.report.run import publish as publish_report
+from hazard.training.machine import describe_machine
 from stats.command.frame import Session
 from stats.command.run_lock import run_lock
+from stats.command.timing import timed, times_in_words
+
+# Besides those that the cube depends on.
+PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "lightgbm", "statsmodels",
+            "sphinx", "myst-parser", "pandas", "pyarrow")  # fmt: skip
 
 
 def fit_run(
@@ -68,13 +73,8 @@ def fit_run(
     """
     docs = require_docs() if publish else None
     seconds: dict[str, float] = {}
+    part = partial(timed, seconds)
     started = dt.datetime.now(dt.UTC)
-
-    @contextmanager
-    def part(name: str) -> Iterator[None]:
-        begin = time.monotonic()
-        yield
-        seconds[name] = time.monotonic() - begin
 
     with part("cube"):
         # Takes and gives back the lock of the folder itself.
@@ -100,9 +100,7 @@ def fit_run(
             session.log.info(f"published: {publish_report(run, docs, name=config.name)}")
         _write_records(config, run, found, seconds, started, overrides, xla_flags)
         session.log.info(f"report: {page}")
-        session.log.info(
-            "times: " + ", ".join(f"{name} {value:.0f} s" for name, value in seconds.items())
-        )
+        session.log.info(times_in_words(seconds))
 
 
 def _write_records(
@@ -116,11 +114,10 @@ def _write_records(
 ) -> None:
     """The key ``fit`` of provenance.json, and the paths in run.json; run.json last."""
     provenance = _json(run / "provenance.json")
-    machine, versions = describe_machine(xla_flags)
     provenance |= {
         "command": "python -m hazard.fit",
         "overrides": list(overrides),
-        "versions": {**provenance.get("versions", {}), **versions},
+        "versions": {**provenance.get("versions", {}), **package_versions(PACKAGES)},
         "fit": {
             "started": started.isoformat(timespec="seconds"),
             "finished": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
@@ -129,7 +126,7 @@ def _write_records(
             "models": [to_json(m) for m in found.header.models],
             "not_run": [to_json(n) for n in found.header.not_run],
             "fits": found.fits,
-            **machine,
+            **describe_machine(xla_flags),
         },
     }
     _write_json(run / "provenance.json", provenance)

@@ -9,9 +9,10 @@ from __future__ import annotations
 import hashlib
 import os
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import IO, Any
 
@@ -21,6 +22,22 @@ PREFIX = "source_"
 CHUNK = 1 << 20
 # The files that together are one shapefile; indexes (.qix, .sbn) can be rebuilt and do not count.
 SHAPEFILE_PARTS = (".shp", ".shx", ".dbf", ".prj", ".cpg")
+
+
+def package_versions(names: Iterable[str]) -> dict[str, str]:
+    """Version of each package, or that it is not installed.
+
+    Example:
+        >>> package_versions(["no-such-package"])
+        {'no-such-package': 'not installed'}
+    """
+    found = {}
+    for name in names:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found
 
 
 def file_sha256(path: str | os.PathLike[str], *, member: str | None = None) -> str:

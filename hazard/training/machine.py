@@ -1,4 +1,4 @@
-"""What a run was made with: device, flags, memory, versions."""
+"""What a run was made with: device, cores, memory, flags."""
 
 from __future__ import annotations
 
@@ -6,11 +6,8 @@ import os
 import platform
 import resource
 import sys
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "lightgbm", "statsmodels",
-            "sphinx", "myst-parser", "pandas", "pyarrow")  # fmt: skip
 # Linux counts in KiB, macOS in bytes.
 _RSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
@@ -20,8 +17,8 @@ def peak_memory_gib() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _RSS_UNIT / 2**30
 
 
-def describe_machine(xla_flags: str) -> tuple[dict[str, Any], dict[str, str]]:
-    """Device, memory and flags; versions of the packages that fits depend on.
+def describe_machine(xla_flags: str) -> dict[str, Any]:
+    """Device, cores, system, peak memory and flags.
 
     Args:
         xla_flags: flags that this run added to those of the user.
@@ -30,18 +27,11 @@ def describe_machine(xla_flags: str) -> tuple[dict[str, Any], dict[str, str]]:
 
     devices = jax.devices()
     affinity = getattr(os, "sched_getaffinity", None)
-    machine = {
+    return {
         "device": f"{len(devices)} x {devices[0].device_kind} ({devices[0].platform})",
         "cores": len(affinity(0)) if affinity is not None else os.cpu_count(),
         "system": platform.platform(),
         "peak_memory_gib": round(peak_memory_gib(), 3),
         "xla_flags": os.environ.get("XLA_FLAGS", ""),
         "xla_flags_added": xla_flags,
-    }  # fmt: skip
-    versions = {}
-    for name in PACKAGES:
-        try:
-            versions[name] = version(name)
-        except PackageNotFoundError:
-            versions[name] = "not installed"
-    return machine, versions
+    }
