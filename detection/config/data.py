@@ -94,17 +94,17 @@ class PatchConfig(Section):
 class SplitConfig(Section):
     """What is held out. Training, validation and test never share a pixel of ground."""
 
-    by: Literal["block", "region", "epoch", "given", "group", "random_patches"] = "block"
-    """block: squares of ground, the same on every date; region or epoch: by name; given: the parts
-    that the data set comes in; group: patches that came cut, those that look alike together;
-    random_patches: as several papers did, which puts neighbours of
-    training patches into the test part"""
+    by: Literal["block", "place", "region", "epoch", "given", "group", "random_patches"] = "block"
+    """block: squares of ground, the same on every date; place: whole pieces of ground that do not
+    touch; region or epoch: by name; given: the parts that the data set comes in; group: patches
+    that came cut, those that look alike together; random_patches: as several papers did, which
+    puts neighbours of training patches into the test part"""
     block_m: Positive = 480.0
     """block, and validation by share: side of a square [m]; several times that of a patch"""
     buffer_m: Annotated[float, Field(ge=0)] | None = None
     """ground between patches of different parts [m]; absent: half a patch"""
     test_share: Share = 0.25
-    """block and random_patches: share for testing"""
+    """block, place, group and random_patches: share for testing"""
     validation_share: Share = 0.2
     """share for early stopping and the threshold, of the patches that are not tested"""
     test: tuple[str, ...] = ()

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+import shapely
 from jaxtyping import Float, Int
 from numpy import ndarray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from detection.patches.patch_set import PatchSet
 from hazard.errors import DataError
@@ -63,3 +66,38 @@ def by_region(patches: PatchSet) -> dict[str, Int[ndarray, " patch"]]:
     for place, origin in enumerate(patches.origin):
         found.setdefault(origin.region, []).append(place)
     return {name: np.asarray(places) for name, places in found.items()}
+
+
+def pieces_of_ground(
+    patches: PatchSet, grids: Mapping[str, Grid] | None = None, *, apart_px: float = 0.0
+) -> Int[ndarray, " patch"]:
+    """Number of the piece of ground of every patch: patches that touch, on any date, share one.
+
+    Args:
+        patches: the set.
+        grids: as `ground_boxes`.
+        apart_px: gaps up to this do not part ground [px], the larger of the gaps along rows and
+            columns.
+
+    Example:
+        >>> from detection.patches.patch_set import PatchOrigin
+        >>> origin = tuple(PatchOrigin(scene="a", region="a", epoch="1", row=0, column=column)
+        ...     for column in (0, 8, 40))
+        >>> seen = np.ones((3, 8, 8), bool)
+        >>> patches = PatchSet(bands=("red",), unit="1", pixel_m=3.0, valid=seen, truth=seen,
+        ...     image=np.zeros((3, 8, 8, 1), np.float32), known=seen, origin=origin)
+        >>> pieces_of_ground(patches).tolist()
+        [0, 0, 1]
+    """
+    boxes, reach = ground_boxes(patches, grids), apart_px / 2.0
+    number = np.empty(len(patches), dtype=np.int64)
+    found = 0
+    for places in by_region(patches).values():
+        row0, col0, row1, col1 = boxes[places].T
+        ground = shapely.box(col0 - reach, row0 - reach, col1 + reach, row1 + reach)
+        first, second = shapely.STRtree(ground).query(ground, predicate="intersects")
+        links = coo_array((np.ones(first.size), (first, second)), shape=(places.size, places.size))
+        pieces, of_patch = connected_components(links, directed=False)
+        number[places] = found + of_patch
+        found += int(pieces)
+    return number

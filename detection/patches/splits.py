@@ -16,7 +16,7 @@ from jaxtyping import Int
 from numpy import ndarray
 
 from detection.patches.blocks import block_classes, classes_of_patches, deal, settle
-from detection.patches.ground import by_region, ground_boxes
+from detection.patches.ground import by_region, ground_boxes, pieces_of_ground
 from detection.patches.patch_set import PatchSet
 from detection.patches.split_record import ROLES, Split
 from hazard.errors import DataError
@@ -126,6 +126,33 @@ def block_folds(
         )  # fmt: skip
         folds.append(_require_roles(split, tuple(ROLES)[1:], f"blocks smaller than {block_px} px"))
     return tuple(folds)
+
+
+def split_by_place(
+    patches: PatchSet,
+    *,
+    buffer_px: int | None = None,
+    shares: Shares = SHARES,
+    seed: int = 0,
+    grids: Grids = None,
+) -> Split:
+    """Whole pieces of ground that do not touch, all epochs together: no patch is lost to a border.
+
+    Args: as `split_by_block`; pieces with many landslides are dealt first, over all regions.
+
+    Raises:
+        DataError: a role that should have patches gets none.
+    """
+    buffer = _buffer(patches, buffer_px)
+    number, found = _dealt_groups(
+        patches, pieces_of_ground(patches, grids, apart_px=buffer), shares, seed
+    )
+    split = Split(
+        name="places", unit="piece of ground", role=_ORDER[found[number]],
+        separates=frozenset({PLACE}), buffer_px=buffer, seed=seed,
+        parameters={"shares": list(shares), "places": len(found)},
+    )  # fmt: skip
+    return _require_roles(split, _named(shares), f"blocks: the ground is in {len(found)} pieces")
 
 
 def split_by_region(
@@ -262,6 +289,7 @@ def split_at_random(patches: PatchSet, *, shares: Shares = SHARES, seed: int = 0
 
 SPLITS: dict[str, Callable[..., Split]] = {
     "blocks": split_by_block,
+    "places": split_by_place,
     "regions": split_by_region,
     "epochs": split_by_epoch,
     "groups": split_by_group,

@@ -19,6 +19,7 @@ from detection.patches.splits import (
     split_at_random,
     split_by_block,
     split_by_epoch,
+    split_by_place,
     split_by_region,
 )
 from detection.scenes.catalogue import read_catalogue
@@ -234,6 +235,8 @@ def _split(config: StudyConfig, patches: PatchSet, grids: dict[str, Grid] | None
         return split_by_block(
             patches, block_px=block_px, buffer_px=buffer_px, shares=shares, seed=seed, grids=grids
         )
+    if section.by == "place":
+        return split_by_place(patches, buffer_px=buffer_px, shares=shares, seed=seed, grids=grids)
     if section.by == "random_patches":
         return split_at_random(patches, shares=shares, seed=seed)
     if section.by == "region":

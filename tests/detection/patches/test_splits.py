@@ -17,6 +17,7 @@ from detection.patches.splits import (
     split_by_block,
     split_by_epoch,
     split_by_group,
+    split_by_place,
     split_by_region,
 )
 from hazard.errors import DataError
@@ -93,6 +94,29 @@ def test_scenes_of_a_region_on_shifted_grids_are_compared_on_the_ground():
     assert least_gap(patches, split, grids) >= 8
     with pytest.raises(DataError, match="none of scene 'a-2'"):
         split_by_block(patches, block_px=60, grids={"a-1": one.grid})
+
+
+def test_places_stay_whole_and_touch_no_other():
+    # Eight pieces of ground on two dates; the sixth lies within the buffer of the fifth.
+    at = (0, 100, 200, 300, 400, 450, 600, 700)
+    scenes = [
+        made_scene(48, 48, name=f"s{x}-{e}", epoch=e, corner=(10.0 * x, 0.0))
+        for x in at
+        for e in "12"
+    ]
+    grids = {scene.name: scene.grid for scene in scenes}
+    patches = join_sets([cut_patches(scene, 16, 8) for scene in scenes])
+    split = split_by_place(patches, buffer_px=8, grids=grids, seed=2)
+    assert split.parameters["places"] == 7
+    assert split.counts()["unused"] == 0
+    assert least_gap(patches, split, grids) >= 8
+    place = np.array([int(o.scene[1:].split("-")[0]) for o in patches.origin])
+    roles = {x: set(split.role[place == x].tolist()) for x in at}
+    assert all(len(role) == 1 for role in roles.values())
+    assert roles[400] == roles[450]
+    assert split_by_place(patches, buffer_px=0, grids=grids).parameters["places"] == 8
+    with pytest.raises(DataError, match="the ground is in 1 pieces"):
+        split_by_place(lattice(80, 80))
 
 
 def test_every_region_gives_patches_to_every_role():
