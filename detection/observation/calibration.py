@@ -6,8 +6,8 @@ training ground recall is that of memory.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from stats.command.object_matching import ObjectMatching
 
 SLOPE_EDGES_DEG = (0.0, 10.0, 20.0, 30.0, 40.0, 90.0)
+SlopeAt = Callable[[FloatArray, FloatArray], FloatArray]
+GroundPoints = tuple[ArrayLike, ArrayLike, ArrayLike, ArrayLike]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -96,8 +98,8 @@ class Calibration:
 def calibrate(
     matched: ObjectMatching,
     *,
-    slope_at: Callable[[FloatArray, FloatArray], FloatArray] | None,
-    ground: tuple[ArrayLike, ArrayLike, ArrayLike, ArrayLike],
+    slope_at: SlopeAt | None,
+    ground: GroundPoints,
     block_m: float,
     minimum_m2: float,
     origin: tuple[float, float] = (0.0, 0.0),
@@ -115,13 +117,81 @@ def calibrate(
     Raises:
         DataError: no reference landslide, or landslides on ground that nobody looked at.
     """
-    groups = matched.matching
     if not matched.reference_m2.size:
         raise DataError("calibration", found="no reference landslide", expected="some")
+    return _calibrated(
+        matched, None, slope_at=slope_at, ground=ground, block_m=block_m, minimum_m2=minimum_m2,
+        origin=origin,
+    )  # fmt: skip
+
+
+def calibrate_epochs(
+    matched: Sequence[ObjectMatching],
+    *,
+    slope_at: SlopeAt | None,
+    grounds: Sequence[GroundPoints],
+    inside: Sequence[Callable[[FloatArray, FloatArray], BoolArray]],
+    block_m: float,
+    minimum_m2: float,
+    origin: tuple[float, float] = (0.0, 0.0),
+) -> Calibration:
+    """One calibration from several epochs of the same ground; a block is one through all of them.
+
+    Args:
+        matched: of each epoch.
+        slope_at: as in `calibrate`.
+        grounds: of each epoch; the same points each time, with 0 km2 where an epoch did not look.
+        inside: of each epoch, whether a landslide at (x_m, y_m) counts: it lies on such ground.
+            What lies elsewhere still tells whether its partners were found.
+        block_m: as in `calibrate`.
+        minimum_m2: likewise.
+        origin: likewise.
+
+    Raises:
+        DataError: no reference landslide in any epoch.
+    """
+    parts = [
+        _calibrated(
+            one, counts, slope_at=slope_at, ground=ground, block_m=block_m,
+            minimum_m2=minimum_m2, origin=origin,
+        )
+        for one, ground, counts in zip(matched, grounds, inside, strict=True)
+    ]  # fmt: skip
+    if not any(part.reference_m2.size for part in parts):
+        raise DataError("calibration", found="no reference landslide", expected="some")
+    names = parts[0].block_names
+    if any(not np.array_equal(part.block_names, names) for part in parts):
+        raise ValueError("found other blocks in some epochs; expected the same ground in all")
+    joined = {
+        field.name: np.concatenate([getattr(part, field.name) for part in parts])
+        for field in fields(Calibration)
+        if field.name not in ("ground_km2", "block_names", "minimum_m2", "with_terrain")
+    }
+    return Calibration(
+        **joined, ground_km2=np.sum([part.ground_km2 for part in parts], axis=0),
+        block_names=names, minimum_m2=minimum_m2, with_terrain=slope_at is not None,
+    )  # fmt: skip
+
+
+def _calibrated(
+    matched: ObjectMatching,
+    inside: Callable[[FloatArray, FloatArray], BoolArray] | None,
+    *,
+    slope_at: SlopeAt | None,
+    ground: GroundPoints,
+    block_m: float,
+    minimum_m2: float,
+    origin: tuple[float, float],
+) -> Calibration:
+    groups = matched.matching
     x, y, km2, slope = (np.asarray(values, dtype=np.float64).ravel() for values in ground)
     ref_xy = matched.reference[["x_m", "y_m"]].to_numpy(np.float64)
-    false = groups.false
-    false_xy = matched.predicted[["x_m", "y_m"]].to_numpy(np.float64)[false]
+    false_xy = matched.predicted[["x_m", "y_m"]].to_numpy(np.float64)
+    counted, false = np.arange(len(ref_xy)), groups.false
+    if inside is not None:
+        counted = np.flatnonzero(inside(*ref_xy.T))
+        false = false[inside(*false_xy[false].T)]
+    ref_xy, false_xy = ref_xy[counted], false_xy[false]
     every = np.concatenate([np.stack([x, y], axis=1), ref_xy, false_xy])
     labels = block_of_cells(every[:, 0], every[:, 1], block_m=block_m, origin=origin)
     of_ground, of_ref, of_false = np.split(labels, [x.size, x.size + len(ref_xy)])
@@ -134,13 +204,13 @@ def calibrate(
             return np.zeros(len(points))
         return np.asarray(slope_at(points[:, 0], points[:, 1]), dtype=np.float64)
 
-    group = groups.reference_group
+    group = groups.reference_group[counted]
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.log(matched.group_predicted_m2[group] / matched.group_reference_m2[group])
     outlines = groups.n_predicted[group]
     even = evenness(matched.predicted_m2, groups.predicted_group, groups.kind.size, minimum_m2)
     return Calibration(
-        reference_m2=matched.reference_m2,
+        reference_m2=matched.reference_m2[counted],
         slope_deg=sloped(ref_xy),
         block=of_ref,
         outlines=outlines,
@@ -155,6 +225,31 @@ def calibrate(
         minimum_m2=minimum_m2,
         with_terrain=slope_at is not None,
     )
+
+
+def of_blocks(calibration: Calibration, blocks: ArrayLike) -> Calibration:
+    """The part of a calibration that lies in some blocks.
+
+    Args:
+        calibration: of all blocks.
+        blocks: (k,) labels, of `block_names`.
+    """
+    c, chosen = calibration, np.asarray(blocks)
+    kept, false = np.isin(c.block, chosen), np.isin(c.false_block, chosen)
+    row = np.isin(c.block_names, chosen)
+    changes: dict[str, Any] = {
+        name: getattr(c, name)[kept]
+        for name in (
+            "reference_m2",
+            "slope_deg",
+            "block",
+            "outlines",
+            "members",
+            "ln_ratio",
+            "evenness",
+        )
+    } | {name: getattr(c, name)[false] for name in ("false_m2", "false_slope_deg", "false_block")}
+    return replace(c, **changes, ground_km2=c.ground_km2[row], block_names=c.block_names[row])
 
 
 def evenness(

@@ -28,7 +28,7 @@ from detection.observation.emulate import emulate, false_alarms
 from detection.observation.model import ObservationModel, recall_of
 from stats.case_arrays import FloatArray
 from stats.sizes.bootstrap import refit_many
-from stats.sizes.detection import DetectionCurve
+from stats.sizes.detection import DetectionCurve, NotIdentifiedError
 from stats.sizes.recording import Recording, check_areas
 
 LAW = "power"
@@ -67,7 +67,8 @@ class Carried:
         total_m2: area of all landslides above the minimum on the ground looked at.
         alpha_draws: (draw,) of the true exponent.
         response: relative change of the recorded exponent with the true one.
-        curve: recall curve that the size likelihood took.
+        curve: recall curve that the size likelihood took; None where recall does not rise with
+            area, and the simulation alone corrects for it.
         notes: caveats.
     """
 
@@ -75,7 +76,7 @@ class Carried:
     total_m2: CarriedEstimate
     alpha_draws: tuple[float, ...]
     response: float
-    curve: DetectionCurve
+    curve: DetectionCurve | None
     notes: tuple[str, ...]
 
 
@@ -123,7 +124,13 @@ def carry(
     minimum = model.minimum_m2
     areas = check_areas(np.asarray(detected_m2), Recording(lower_m2=minimum), least=20)
     slopes = np.asarray(slope_deg, dtype=np.float64)
-    curve = model.detection_curve(float(slopes.mean()))
+    notes = list(model.notes)
+    curve = None
+    try:
+        curve = model.detection_curve(float(slopes.mean()))
+    except NotIdentifiedError as error:
+        # The simulation corrects for recall as well; the curve only starts it closer.
+        notes.append(f"the size likelihood took no recall curve: {error}")
     recorded = float(recorded_exponents(areas[None], minimum, curve)[0])
     truth = _Truth(model, slopes, np.asarray(ground_km2, np.float64), areas.size, rng)
     # In logarithms: the sampling error of an exponent grows with it.
@@ -154,7 +161,6 @@ def carry(
             high=float(high), level=level, draws=draws,
         )  # fmt: skip
 
-    notes = list(model.notes)
     if float(np.median(alpha)) <= 1.0:
         notes.append("alpha <= 1: the law has no mean, the total is that of these landslides only")
     return Carried(
