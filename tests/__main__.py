@@ -11,6 +11,8 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+# Each keeps one core busy for a minute or two: beside the tests they cost half of that.
+BESIDE = ("types", "docs")
 
 
 def steps(pytest_arguments: list[str]) -> list[tuple[str, list[str]]]:
@@ -54,22 +56,36 @@ def shared_programs(folder: str) -> dict[str, str]:
 
 def main() -> int:
     """Run every step, also after a failure; return 1 if any failed."""
-    with tempfile.TemporaryDirectory() as folder:
-        return run_steps({**os.environ, **shared_programs(folder)})
+    with tempfile.TemporaryDirectory() as programs, tempfile.TemporaryDirectory() as said:
+        return run_steps({**os.environ, **shared_programs(programs)}, Path(said))
 
 
-def run_steps(environment: dict[str, str]) -> int:
-    """Every step in this environment."""
+def run_steps(environment: dict[str, str], folder: Path) -> int:
+    """Every step in this environment; some run beside the tests, and speak through the folder."""
     environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
-    failed = []
+    failed, beside = [], []
     for name, command in steps(sys.argv[1:]):
         start = time.monotonic()
         print(f"== {name}: {' '.join(command[2:])}", flush=True)
+        if name in BESIDE:
+            said = folder / f"{name}.txt"
+            with said.open("w") as stream:
+                process = subprocess.Popen(
+                    command, cwd=ROOT, env=environment, stdout=stream, stderr=subprocess.STDOUT
+                )
+            beside.append((name, process, said))
+            print(f"== {name}: runs beside what follows\n", flush=True)
+            continue
         code = subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
         print(
             f"== {name}: {'failed' if code else 'passed'}, {time.monotonic() - start:.0f} s\n",
             flush=True,
         )
+        if code:
+            failed.append(name)
+    for name, process, said in beside:
+        code = process.wait()
+        print(f"{said.read_text()}== {name}: {'failed' if code else 'passed'}\n", flush=True)
         if code:
             failed.append(name)
     print(f"== failed: {', '.join(failed)}" if failed else "== all checks passed", flush=True)
