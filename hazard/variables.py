@@ -119,4 +119,13 @@ VARIABLES: dict[str, Variable] = _table(
         long_name="landslide area density: new or reactivated landslide area per cell area",
         valid=(0.0, 100.0), source="landslide inventory", support="cell", per_epoch=True,
     ),
+    Variable(
+        name="observation_probability", unit="1",
+        long_name="probability that a landslide in the cell is recorded",
+        valid=(0.0, 1.0), source="estimate of the detection error", support="cell", per_epoch=True,
+    ),
+    Variable(
+        name="false_alarms", unit="1", long_name="expected false alarms in the cell",
+        valid=(0.0, 1e6), source="estimate of the detection error", support="cell", per_epoch=True,
+    ),
 )  # fmt: skip

@@ -34,7 +34,15 @@ class ColumnsConfig(Section):
     """confidence of the mapper, 0 to 1"""
 
 
-class DensityRasterTarget(Section):
+class TargetSection(Section):
+    """What every target may have."""
+
+    observation: Path | None = None
+    """netCDF of how likely a landslide of each cell and epoch was recorded, as detection writes it;
+    absent: every landslide was, and nothing else"""
+
+
+class DensityRasterTarget(TargetSection):
     """A ready raster of landslide area density, one band per epoch."""
 
     kind: Literal["density_raster"]
@@ -53,7 +61,7 @@ class DensityRasterTarget(Section):
         return self
 
 
-class CumulativeTarget(Section):
+class CumulativeTarget(TargetSection):
     """One inventory per epoch, each holding everything visible: differenced to increases."""
 
     kind: Literal["cumulative"]
@@ -75,7 +83,7 @@ class CumulativeTarget(Section):
     """minimum mapping area [m2]; absent: the smallest polygon of each file"""
 
 
-class DatedTarget(Section):
+class DatedTarget(TargetSection):
     """One inventory whose polygons carry a date or a year."""
 
     kind: Literal["dated"]

@@ -3,7 +3,8 @@
 ==========  ===========================================  ==============================
 part        writes                                       depends on
 ==========  ===========================================  ==============================
-target      area_density, presence, mask, observed       target files, epochs
+target      area_density, presence, mask, observed,      target files, epochs
+            detection error where there is one
 terrain     /pixels: elevation and its derivatives       elevation, mask
 flow        /pixels: twi, stream_distance_m              terrain
 layers      /cells and /pixels: further layers           their files, terrain, mask
@@ -34,6 +35,7 @@ from hazard.cube.layout import (
     open_cube,
 )
 from hazard.cube.mask import decide_mask
+from hazard.cube.observation import read_observation
 from hazard.cube.part_keys import digest, part_keys
 from hazard.cube.sources import StudySources
 from hazard.cube.summary import Summary, summarise
@@ -188,9 +190,12 @@ class _Build:
         n_files = len(target.files) if target is not None and target.kind == "cumulative" else 1
         with self.reporter.task("target", n_files) as advance:
             layers = read_target(self.config, self.grids.cells, progress=advance)
-        mask = decide_mask(self.config, layers.series)
+        mask, observation = decide_mask(self.config, layers.series), None
+        if target is not None and target.observation is not None:
+            epochs = [epoch.name for epoch in layers.series.epochs]
+            observation = read_observation(target.observation, self.grids.cells, epochs)
         self._target = layers
-        return write_target(writer, layers, mask)
+        return write_target(writer, layers, mask, observation)
 
     def _write_terrain(self, writer: LayerWriter) -> PartFacts:
         from hazard.cube.terrain_layers import write_terrain

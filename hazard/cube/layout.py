@@ -4,7 +4,9 @@ A cube is a Zarr v3 folder. Cells and pixels cannot share the dimensions y, x in
 each resolution has a group of its own:
 
 ==============  ======================================================================
-``/``           (epoch, y, x) cells: area_density, presence, mask, observed, recovered
+``/``           (epoch, y, x) cells: area_density, presence, mask, observed, recovered;
+                observation_probability and false_alarms where the detection error is known
+                (without them every landslide is recorded, and nothing else)
 ``/pixels``     (y, x) terrain and other fine layers on the nested lattice; ``filled``
 ``/cells``      (y, x) further layers on the cell grid, each with ``NAME_flag``
 ``/triggers``   (y, x) and (epoch, y, x) shaking and rain on their own, coarser grid

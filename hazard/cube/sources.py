@@ -91,6 +91,7 @@ def named_files(config: HazardConfig) -> tuple[InputFile, ...]:
             add("target.file", target.file)
             if target.kind == "dated":
                 add("target.mask", target.mask)
+        add("target.observation", target.observation)
     if config.terrain is not None:
         add("terrain.elevation", config.terrain.elevation)
     shaking = config.shaking

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from hazard.cube.layout import NO_CLASS, Cube
+from hazard.cube.observation import OBSERVATION_LAYERS
 from hazard.cube.terrain_layers import to_pixels
 from hazard.cube.trigger_layers import under_mask
 from hazard.cube.writer import check_range
@@ -129,14 +130,16 @@ def summarise(
         "triggers": under_mask(cells, int(per_trigger)),
     }
     rows = []
-    density = cube.root["area_density"].values
     observed = np.asarray(cube.root["observed"].values, dtype=np.bool_)
-    rows.append(
-        _row(
-            "area_density", "root", cube.root["area_density"].attrs, density[observed],
-            missing=int(np.count_nonzero(~observed & cells)), filled=0, censored=0,
-        )
-    )  # fmt: skip
+    missing = int(np.count_nonzero(~observed & cells))
+    for name in ("area_density", *(n for n in OBSERVATION_LAYERS if n in cube.root)):
+        layer = cube.root[name]
+        rows.append(
+            _row(
+                name, "root", layer.attrs, layer.values[observed], missing=missing, filled=0,
+                censored=0,
+            )
+        )  # fmt: skip
     for group, mask in masks.items():
         dataset = getattr(cube, group)
         for name in sorted(str(n) for n in dataset.data_vars):

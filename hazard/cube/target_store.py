@@ -11,8 +11,10 @@ import numpy as np
 from hazard.config.schema import HazardConfig
 from hazard.cube.layout import NOT_OBSERVED
 from hazard.cube.mask import StudyMask
+from hazard.cube.observation import CellObservation, seen_by_detection
 from hazard.cube.target_layers import TargetLayers, cube_epochs
 from hazard.cube.writer import LayerWriter, PartFacts, layer_attributes
+from hazard.errors import DataError
 
 
 def epoch_coordinates(config: HazardConfig) -> dict[str, Any]:
@@ -45,10 +47,23 @@ def epoch_coordinates(config: HazardConfig) -> dict[str, Any]:
     }
 
 
-def write_target(writer: LayerWriter, layers: TargetLayers, mask: StudyMask) -> PartFacts:
-    """Write density, presence, mask and observed; what lies outside the mask has no value."""
+def write_target(
+    writer: LayerWriter,
+    layers: TargetLayers,
+    mask: StudyMask,
+    observation: CellObservation | None = None,
+) -> PartFacts:
+    """Write density, presence, mask and observed; what lies outside the mask has no value.
+
+    With an observation its two layers come along, and what cannot be recorded is not observed.
+
+    Raises:
+        DataError: an observed cell and epoch of which the observation says nothing.
+    """
     series = layers.series
     facts = PartFacts()
+    if observation is not None:
+        mask = _write_observation(writer, layers, mask, observation, facts)
     shape = series.observed.shape
     dims = ("epoch", "y", "x")
     first = layers.sources[0]
@@ -107,3 +122,36 @@ def write_target(writer: LayerWriter, layers: TargetLayers, mask: StudyMask) -> 
             "not in the mask and are left out"
         )
     return facts
+
+
+def _write_observation(
+    writer: LayerWriter,
+    layers: TargetLayers,
+    mask: StudyMask,
+    observation: CellObservation,
+    facts: PartFacts,
+) -> StudyMask:
+    """Write the layers of the detection error; the mask without what cannot be recorded."""
+    seen = seen_by_detection(mask, observation)
+    lost = mask.observed & ~seen.observed
+    for name, values in observation.layers().items():
+        writer.create(
+            "", name, values.shape, "float32", dims=("epoch", "y", "x"),
+            attrs=layer_attributes(name, observation.source),
+        )[...] = np.where(seen.observed, values, np.nan)  # fmt: skip
+        facts.add_source(name, observation.source)
+    if not seen.observed.any():
+        raise DataError(
+            observation.source.file, found="no cell in which anything can be recorded",
+            expected="at least one",
+        )  # fmt: skip
+    middle = float(np.mean(observation.probability[seen.observed], dtype=np.float64))
+    false = float(np.sum(observation.false_alarms[seen.observed], dtype=np.float64))
+    shown = int(np.count_nonzero(np.nan_to_num(layers.series.area_density_percent)[lost] > 0))
+    facts.notes.append(
+        f"detection error: a landslide is recorded with probability {middle:.3f} in the mean of "
+        f"the observed cells and epochs, and {false:.1f} false alarms are expected in all; "
+        f"{int(lost.sum())} cells and epochs in which nothing can be recorded count as not "
+        f"observed, {shown} of them with recorded landslides"
+    )
+    return seen

@@ -107,7 +107,7 @@ class Warp:
         native = source.info.grid
         path = source.info.path
         same_crs = native.crs == grid.crs
-        offset = _lattice_offset(native, grid) if same_crs else None
+        offset = lattice_offset(native, grid) if same_crs else None
         rows, cols = grid.shape
         # A lattice of 25 x 25 points over the grid: overlap, and pixel ratio around each.
         row, col = np.meshgrid(np.linspace(0, rows, 25), np.linspace(0, cols, 25), indexing="ij")
@@ -257,8 +257,16 @@ def _rounded(bounds: tuple[float, float, float, float]) -> tuple[float, ...]:
     return tuple(round(edge, 4) for edge in bounds)
 
 
-def _lattice_offset(native: Grid, grid: Grid) -> tuple[int, int] | None:
-    """(rows, cols) to add to a grid index to get the file's, where the lattices coincide."""
+def lattice_offset(native: Grid, grid: Grid) -> tuple[int, int] | None:
+    """(rows, cols) to add to a grid index to get the file's, where the lattices coincide.
+
+    Coordinate systems are not compared.
+
+    Example:
+        >>> grid = Grid.from_bounds("EPSG:32645", (0, 0, 4000, 2000), cell_m=1000)
+        >>> lattice_offset(grid, grid.crop(Block(row0=1, row1=2, col0=2, col1=4)))
+        (1, 2)
+    """
     n, g = native.transform, grid.transform
     reach = max(*grid.shape, *native.shape)
     if abs(n.a - g.a) * reach > ALIGNED * n.a or abs(n.e - g.e) * reach > ALIGNED * -n.e:

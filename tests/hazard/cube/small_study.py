@@ -8,10 +8,12 @@ import numpy as np
 import pandas as pd
 import yaml
 
+from hazard.geo.cf import cf_dataset
 from hazard.geo.cog import write_cog
 from hazard.geo.grid import Grid
 from hazard.geo.shakemap import ShakeEvent, ShakeMap
 from hazard.geo.shakemap_write import write_shakemap
+from hazard.geo.store import write_netcdf
 
 CRS = "EPSG:32645"
 ROWS, COLS, FACTOR, PIXEL_M = 12, 16, 4, 250.0
@@ -115,6 +117,30 @@ def write_censored(path: Path) -> int:
     write_cog(path, values, GRID, names=["slope"], units=["degree"])
     mapped = np.isfinite(density()[0])
     return int(np.count_nonzero(np.isnan(values) & mapped))
+
+
+def observation() -> dict[str, Any]:
+    """The detection error of the study: unseen in one epoch of two rows, unknown off the mask."""
+    probability = np.full((3, ROWS, COLS), 0.5, np.float32)
+    probability[1, 4:6] = 0.0
+    false = np.full(probability.shape, 0.01, np.float32)
+    for values in (probability, false):
+        values[:, :2, :2] = np.nan
+    return {"observation_probability": probability, "false_alarms": false}
+
+
+def write_observation(
+    path: Path, layers: dict[str, Any], *, grid: Grid = GRID, unit: str = "1", **epoch: Any
+) -> None:
+    """Write the detection error; `epoch` holds values and names of its axis."""
+    number = np.asarray(epoch.get("values", np.arange(3)), np.int32)
+    names = {"names": epoch.get("names", "first, second, third")}
+    dims = ("epoch", "y", "x")
+    dataset = cf_dataset(
+        {name: (dims, values, {"units": unit}) for name, values in layers.items()}, grid,
+        coords={"epoch": (("epoch",), number, names if names["names"] else {})},
+    )  # fmt: skip
+    write_netcdf(path, dataset)
 
 
 def study_values(folder: Path) -> dict[str, Any]:
