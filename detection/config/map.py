@@ -74,6 +74,37 @@ class TrackingConfig(Section):
     """share of the smaller outline by which two are the same landslide"""
 
 
+class ErrorConfig(Section):
+    """How the detector errs, and what is done about it; see docs/detection_error.md."""
+
+    calibrate: bool = True
+    """estimate the detection error where there is a reference, and carry it on"""
+    model: Path | None = None
+    """detection_error.json of an earlier calibration, in place of one on this ground"""
+    ground: Literal["all"] | Path | None = None
+    """ground that neither trained the network nor chose its threshold: polygons, or all; absent:
+    what no training or validation patch of `fit` lies on; a stored network needs it named"""
+    share: Annotated[float, Field(gt=0, le=1)] = 0.5
+    """share of the blocks of that ground that calibrate; what comes of it is checked on the others,
+    nowhere where it is 1"""
+    block_m: Annotated[float, Field(gt=0)] = 1000.0
+    """side of the blocks, which are also what the bootstrap draws [m]"""
+    least_landslides: Annotated[int, Field(ge=10)] = 30
+    """with fewer reference landslides on the calibrating ground there is no estimate"""
+    draws: Annotated[int, Field(ge=50)] = 200
+    """draws of the bootstrap, and simulated inventories"""
+    level: Annotated[float, Field(gt=0, lt=1)] = 0.9
+    """coverage of the intervals"""
+    sizes_above_m2: NotNegative | None = None
+    """exponent and total are those of larger landslides: above the rollover, because the law is a
+    power law [m2]; absent: polygons.minimum_area_m2"""
+
+    @field_validator("ground", mode="before")
+    @classmethod
+    def _empty_is_absent(cls, value: Any) -> Any:
+        return None if value == "" else value
+
+
 class HazardStage(Section):
     """What python -m hazard.fit is run on."""
 
@@ -82,6 +113,9 @@ class HazardStage(Section):
     replaced by the inventories of this run, and terrain.elevation where the scenes are rendered"""
     reference: bool = True
     """also fit on the reference inventories, where there are any, to see what detection costs"""
+    carried: bool = True
+    """also fit on the detected inventories with their detection error carried on, where `error`
+    gives one"""
     block_m: Annotated[float, Field(gt=0)] = 5000.0
     """side of the blocks that the bootstrap of that comparison draws [m]"""
     draws: Annotated[int, Field(ge=20)] = 1000
@@ -117,6 +151,8 @@ class MapConfig(Section):
     """landslides that both inventories need for a size law to be fitted"""
     bandwidth_m: Annotated[float, Field(gt=0)] = 1000.0
     """of the maps of landslide density [m]"""
+    error: ErrorConfig = ErrorConfig()
+    """how the detector errs, and carrying it on"""
     hazard: HazardStage | None = None
     """hazard maps from the inventories; --hazard names a configuration as well"""
 

@@ -22,6 +22,8 @@ from detection.inventory.ground import as_geometries, dissolved
 from detection.inventory.overlay import union
 from detection.inventory.records import STATUSES, VISIBLE, EpochParts, MultiTemporal
 from detection.inventory.tables import areas_table, failure_interval, landslide_table
+from detection.runs.record import read_record
+from hazard.geo.beside import write_beside
 from stats.command.inventory_write import write_inventory
 from stats.command.whole_folder import check_replaceable, listed_files, whole_folder, write_json
 
@@ -113,6 +115,20 @@ def write_multi_temporal(
         }
         write_json(beside / RECORD, record | {"files": listed_files(beside, html=False)})
     return out
+
+
+def announce_files(folder: str | Path, *names: str) -> None:
+    """Name further files in the record of an inventory, before they are written into its folder.
+
+    What the record does not name is another's, and keeps the folder from being replaced.
+
+    Raises:
+        DataError: no inventory there.
+    """
+    file = Path(folder) / RECORD
+    record = read_record(file)
+    with write_beside(file) as part:
+        write_json(part, record | {"files": sorted({*record.get("files", ()), *names})})
 
 
 def hazard_sections(folder: str | Path, found: MultiTemporal) -> dict[str, Any]:

@@ -12,11 +12,14 @@ RUN/
   outlines/SCENE.gpkg     landslides of one scene
   scenes.json         every mapped scene
   inventory/          the multi-temporal inventory (docs/detection_inventories.md)
+  inventory/detection_error.json, observation.nc   how the detector errs, where it is known
+  carried_sizes.csv   exponent and total area with the error carried on
   reference/          that of the reference inventories, where there are any
   comparison/         detected against reference, likewise
   hazard_detected.yaml, hazard_detected/     configuration and run of hazard.fit
+  hazard_carried.yaml, hazard_carried/       the same with the detection error carried on
   hazard_reference.yaml, hazard_reference/   the same on the reference inventories
-  hazard_skill.csv    scores of both, on the ground that both saw
+  hazard_skill.csv    scores of all, on the ground that all saw
   report/html/index.html
 """
 
@@ -38,6 +41,8 @@ RENDERED, ELEVATION, FIT, MAPS, OUTLINES, SCENES = (
     "outlines",
     "scenes.json",
 )
+DETECTION_ERROR, SIZES_ERROR = "detection_error.json", "detection_error_sizes.json"
+OBSERVATION, CARRIED_SIZES = "observation.nc", "carried_sizes.csv"
 INVENTORY, REFERENCE, COMPARISON = "inventory", "reference", "comparison"
 HAZARD_SKILL, REPORT = "hazard_skill.csv", "report"
 

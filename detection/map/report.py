@@ -8,17 +8,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from detection.comparison.series import SeriesComparison
 from detection.comparison.write import epoch_rows
 from detection.config.map import MapConfig
 from detection.inventory.records import STATUSES, MultiTemporal
+from detection.map.error_page import QUANTITY_NAMES, error_page
+from detection.map.error_stage import DetectionError
 from detection.map.figures import draw_areas, draw_probabilities, draw_scenes
 from detection.map.folder import COMPARISON, REPORT
+from detection.map.hazard_page import hazard_page, skill_in_words
 from detection.map.mapped import MappedScene, files_of
 from detection.map.scenes import EpochScenes
-from detection.report.figures import IntervalPanel, draw_intervals
 from detection.report.page import (
     FIGURES,
     Page,
@@ -34,15 +34,6 @@ from detection.training.model import DetectionModel
 from stats.command.frame import Session
 from stats.command.pages import heading, table
 
-SCORE_NAMES = {
-    "auc": "AUC",
-    "brier": "Brier score",
-    "log_score": "log score [nat]",
-    "log_score_corrected": "log score, rate of each epoch corrected [nat]",
-    "area_ratio": "expected over mapped area",
-}
-LARGER_IS_BETTER = {"auc"}
-
 
 def write_report(
     config: MapConfig,
@@ -53,6 +44,7 @@ def write_report(
     detected: MultiTemporal,
     reference: MultiTemporal | None,
     compared: SeriesComparison | None,
+    error: DetectionError,
     skill: Sequence[Mapping[str, Any]],
     session: Session,
 ) -> Path:
@@ -74,11 +66,12 @@ def write_report(
             advance(1)
             pages.append(_comparison_page(config, run, compared, source))
             advance(1)
-            pages.append(_hazard_page(config, run, skill, source))
-            pages.append(_limits_page(config))
+            pages.append(error_page(error, source, synthetic=config.is_synthetic))
+            pages.append(hazard_page(config, run, skill, source))
+            pages.append(_limits_page(config, error))
             advance(1)
             index = write_pages(
-                target, pages, _front(config, scenes, detected, compared, skill), source=source,
+                target, pages, _front(scenes, detected, compared, error, skill), source=source,
                 title=config.title, name=config.name, synthetic=config.is_synthetic,
             )  # fmt: skip
             advance(1)
@@ -88,10 +81,10 @@ def write_report(
 
 
 def _front(
-    config: MapConfig,
     scenes: Mapping[str, MappedScene],
     detected: MultiTemporal,
     compared: SeriesComparison | None,
+    error: DetectionError,
     skill: Sequence[Mapping[str, Any]],
 ) -> list[str]:
     total = sum(scene.landslides for scene in scenes.values())
@@ -109,15 +102,17 @@ def _front(
                     f"found, {interval_text(row, 'precision')} of the detected ones right, "
                     f"detected over reference area {interval_text(row, 'area_ratio')}."
                 )
-    gaps = [r for r in skill if r["side"] == "difference" and r["score"] == "log_score_corrected"]
-    for gap in gaps:
-        if gap["value"] is not None:
-            lines.append(
-                f"{gap['model']}: hazard fitted on detected inventories differs in rate-corrected "
-                f"log score by {gap['value']:+.4f} ({gap['low']:+.4f} to {gap['high']:+.4f}) nat "
-                f"from hazard fitted on the reference ones; above 0 is worse. n {gap['n']:,} "
-                f"cell-epochs, {gap['n_units']} blocks ({gap['unit']})."
-            )
+    if error.model is not None and error.sizes is not None:
+        found = {(r["quantity"], r["way"]): r for r in error.sizes.rows}
+        for quantity, name in QUANTITY_NAMES.items():
+            plain, carried = (found.get((quantity, way)) for way in ("detected", "carried"))
+            if plain is not None and carried is not None:
+                lines.append(
+                    f"{name.capitalize()}: {plain['value']:,.4g} as detected, "
+                    f"{carried['value']:,.4g} ({carried['low']:,.4g} to {carried['high']:,.4g}) "
+                    "with the detection error carried on."
+                )
+    lines += skill_in_words(skill)
     return [heading("In short", 2), bullets(lines)]
 
 
@@ -245,89 +240,18 @@ def _comparison_page(
     return Page(name="comparison", title=title, summary=summary, parts=parts)
 
 
-def _hazard_page(
-    config: MapConfig, run: Path, skill: Sequence[Mapping[str, Any]], source: Path
-) -> Page:
-    title, summary = "Hazard", "hazard maps from the inventories, and what detection costs them"
-    if config.hazard is None:
-        return Page(
-            name="hazard", title=title, summary=summary,
-            parts=[absent("Hazard", "no hazard configuration was named (--hazard)")],
-        )  # fmt: skip
-    made = [side for side in ("detected", "reference") if (run / f"hazard_{side}").exists()]
-    parts = [
-        paragraph("Reports of the hazard runs lie beside this one, in the run folder:"),
-        bullets([f"hazard_{side}/report/html/index.html" for side in made]),
-    ]
-    if not skill:
-        parts.append(absent("The cost of detection", "no hazard was fitted on a reference"))
-        return Page(name="hazard", title=title, summary=summary, parts=parts)
-    rows = [
-        [row["model"], SCORE_NAMES[str(row["score"])], row["side"],
-         interval_text({k: "" if v is None else v for k, v in _flat(row).items()}, "value",
-                       signed=row["side"] == "difference"), row["n"]]
-        for row in skill
-    ]  # fmt: skip
-    picture = _skill_figure(config, skill, source / FIGURES / "skill.png")
-    parts += [
-        heading("What detection costs", 2),
-        paragraph(
-            "Both forecasts were fitted epoch by epoch, one on detected and one on reference "
-            "inventories, and both are held against the reference, on the cells that both forecast "
-            "and that the reference saw. The difference is detected less reference, case by case; "
-            f"intervals resample {skill[0]['n_units']} blocks ({skill[0]['unit']}) of this one "
-            "study and say nothing of other studies."
-        ),
-        shown(picture, "Scores of both, with intervals.", synthetic=config.is_synthetic),
-        table(["model", "score", "inventories", "value (interval)", "n"], rows),
-    ]
-    return Page(name="hazard", title=title, summary=summary, parts=parts)
-
-
-def _flat(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {"value": row["value"], "value_low": row["low"], "value_high": row["high"]}
-
-
-def _skill_figure(config: MapConfig, skill: Sequence[Mapping[str, Any]], path: Path) -> Path:
-    panels = []
-    for score, label in SCORE_NAMES.items():
-        chosen = [row for row in skill if row["score"] == score]
-        names = list(dict.fromkeys(str(row["model"]) for row in chosen))
-        series = {
-            side: np.array(
-                [
-                    [np.nan if row[key] is None or not np.isfinite(row[key]) else row[key]
-                     for key in ("value", "low", "high")]
-                    for name in names
-                    for row in chosen
-                    if row["model"] == name and row["side"] == side
-                ]
-            )
-            for side in ("detected", "reference")
-        }  # fmt: skip
-        better = "larger is better" if score in LARGER_IS_BETTER else "smaller is better"
-        if score == "area_ratio":
-            better = "1 is right"
-        panels.append(
-            IntervalPanel(
-                title=better, label=label, names=names, series=series,
-                reference=1.0 if score == "area_ratio" else None,
-            )
-        )  # fmt: skip
-    return draw_intervals(
-        panels, path, title="Forecasts fitted on detected and on reference inventories",
-        synthetic=config.is_synthetic,
-        notes=["Both are scored against the reference inventory. A value that is not drawn is "
-               "infinite or not defined."],
-    )  # fmt: skip
-
-
-def _limits_page(config: MapConfig) -> Page:
+def _limits_page(config: MapConfig, error: DetectionError) -> Page:
     lines = [
         "A landslide that no image shows (cloud, shadow, growth between the dates) is in no "
         "inventory; `unobserved` is not `absent`.",
-        "Detected outlines split, merge, miss and invent landslides. The hazard fit takes them as "
-        "they are; what that costs is measured where there is a reference, and unknown elsewhere.",
+        "Detected outlines split, merge, miss and invent landslides; what that costs is measured "
+        "where there is a reference, and unknown elsewhere. "
+        + (
+            "The hazard fit takes them as they are, nothing being known of the detection error."
+            if error.observation is None
+            else "The hazard fit takes them as they are, unless the detection error is carried on; "
+            "the page Detection error says what that cannot model."
+        ),
         "Areas are those of the image: foreshortened on steep ground, and a lower bound where an "
         "outline meets the edge of what was seen.",
     ]

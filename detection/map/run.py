@@ -1,4 +1,4 @@
-"""The work behind ``python -m detection.map``: maps, inventories, comparison, hazard, report."""
+"""The work behind ``python -m detection.map``: maps, inventories, errors, hazard, report."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from detection.inventory.track import track
 from detection.inventory.write import write_multi_temporal
 from detection.map.compare import compare_inventories
 from detection.map.epochs import detected_epochs, reference_epochs
+from detection.map.error_stage import DetectionError, error_stage
 from detection.map.folder import (
     COMPARISON,
-    ELEVATION,
     FIT,
     INVENTORY,
     LAYOUT,
     LAYOUT_VERSION,
     REFERENCE,
 )
-from detection.map.hazard_stage import hazard_stage
+from detection.map.hazard_stage import hazard_stage, lattice_of
 from detection.map.mapped import MappedScene, map_scenes, polygon_settings
 from detection.map.rendered import run_catalogue
 from detection.map.report import write_report
@@ -65,7 +65,7 @@ def map_run(
     overrides: Sequence[str] = (),
     xla_flags: str = "",
 ) -> None:
-    """Map scenes, make inventories, compare them, fit hazard, report.
+    """Map scenes, make inventories, compare them, carry their error on, fit hazard, report.
 
     Args:
         config: checked configuration.
@@ -108,16 +108,20 @@ def map_run(
                     config, (detected, run / INVENTORY), (reference, run / REFERENCE), session
                 )
                 write_comparison(run / COMPARISON, compared)
+        with part("detection error"):
+            lattice = lattice_of(config, detected, run)
+            error = error_stage(config, detected, reference, lattice, run, session)
         skill: list[dict[str, Any]] = []
         if config.hazard is not None:
             with part("hazard"):
                 skill = _hazard(
-                    config, config.hazard, detected, reference, run, session, resume=resume
+                    config, config.hazard, detected, reference, error, run, session, resume=resume
                 )
         with part("report"):
             page = write_report(
-                config, run, epochs, scenes, model, detected, reference, compared, skill, session
-            )
+                config, run, epochs, scenes, model, detected, reference, compared, error, skill,
+                session,
+            )  # fmt: skip
         _write_records(config, run, epochs, seconds, started, overrides, xla_flags)
         session.log.info(f"report: {page}")
         session.log.info(times_in_words(seconds))
@@ -192,6 +196,7 @@ def _hazard(
     stage: HazardStage,
     detected: MultiTemporal,
     reference: MultiTemporal | None,
+    error: DetectionError,
     run: Path,
     session: Session,
     *,
@@ -200,10 +205,7 @@ def _hazard(
     inventories = {"detected": (detected, run / INVENTORY)}
     if reference is not None and stage.reference:
         inventories["reference"] = (reference, run / REFERENCE)
-    elevation = run / ELEVATION if config.is_synthetic else None
-    return hazard_stage(
-        config, stage, inventories, run, session, elevation=elevation, resume=resume
-    )
+    return hazard_stage(config, stage, inventories, error, run, session, resume=resume)
 
 
 def _write_records(

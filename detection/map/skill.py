@@ -1,12 +1,12 @@
 """What detection costs: hazard fitted on detected and on reference inventories, one truth.
 
-Both forecasts are held against the reference inventory, on the cells and epochs that both runs
-forecast and that the reference saw. The difference is paired, case by case.
+All forecasts are held against the reference inventory, on the cells and epochs that all runs
+forecast and that the reference saw. Differences are paired, case by case.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,44 +30,55 @@ from stats.scores.logarithmic import log_terms
 from stats.scores.ranking_by_block import areas_by_block
 
 FULL_PERCENT = 100.0
-SIDES = ("detected", "reference")
+SIDES = ("detected", "carried", "reference")
+# Name of a difference -> the one side less the other.
+DIFFERENCES = {
+    "difference": ("detected", "reference"),
+    "carried_difference": ("carried", "reference"),
+    "gain": ("carried", "detected"),
+}
 
 
 def skill_rows(
-    detected: Path,
-    reference: Path,
+    folders: Mapping[str, Path],
     *,
     scheme: str,
     block_m: float,
     draws: int,
     seed: int,
     level: float = 0.95,
+    counts: Callable[[FloatArray, FloatArray], BoolArray] | None = None,
 ) -> list[dict[str, Any]]:
-    """Scores of both forecasts and their paired difference, for every model of both runs.
+    """Scores of all forecasts and their paired differences, for every model of all runs.
 
     Args:
-        detected: run folder of hazard.fit on detected inventories.
-        reference: the same on reference inventories; its landslides are the truth of both.
+        folders: run folders of hazard.fit on "detected" inventories, on the same with the detection
+            error "carried" on, and on "reference" inventories, whose landslides are the truth of
+            all; without "carried" two are compared.
         scheme: how forecasts were held out, such as forward_chaining.
         block_m: side of the blocks that the bootstrap draws [m].
         draws: bootstrap draws.
         seed: of the draws.
         level: coverage of the intervals.
+        counts: whether cells at (x_m, y_m) are scored; None: all are.
 
     Returns:
         Rows of model, score (auc, brier, log_score, log_score_corrected, area_ratio: expected over
-        mapped area), side (detected, reference, difference: detected - reference), value, low,
-        high, n, n_events, unit, n_units, and why a value is missing.
+        mapped area), side (detected, carried, reference, and the differences of `DIFFERENCES`),
+        value, low, high, n, n_events, unit, n_units, and why a value is missing.
 
     Raises:
         DataError: runs on different lattices or epochs, or without common forecasts.
     """
-    runs = {"detected": open_held_out(detected), "reference": open_held_out(reference)}
+    runs = {side: open_held_out(folders[side]) for side in SIDES if side in folders}
     _same_lattice(runs)
     truth = runs["reference"].root
     observed = np.asarray(truth["observed"][:], dtype=bool)
     density = np.asarray(truth["area_density"][:], dtype=np.float64)
     x, y = (np.asarray(truth[name][:], dtype=np.float64) for name in ("x", "y"))
+    if counts is not None:
+        east, north = np.meshgrid(x, y)
+        observed &= counts(east.ravel(), north.ravel()).reshape(east.shape)
     rows: list[dict[str, Any]] = []
     for model in runs["reference"].model_names():
         if not all(
@@ -75,7 +86,7 @@ def skill_rows(
             and run.covers(scheme, model) for run in runs.values()
         ):  # fmt: skip
             continue
-        fields = {side: run.fields(scheme, model) for side, run in runs.items()}
+        fields = {side: _true_fields(run, scheme, model) for side, run in runs.items()}
         where = observed & np.logical_and.reduce(
             [np.isfinite(f["probability"]) for f in fields.values()]
         )
@@ -88,22 +99,33 @@ def skill_rows(
         rows += _model_rows(model, fields, where, density, drawn, level)
     if not rows:
         raise DataError(
-            reference, found=f"no model with forecasts of both runs under {scheme}",
+            folders["reference"], found=f"no model with forecasts of all runs under {scheme}",
             expected="some, on cells that the reference saw",
         )  # fmt: skip
     return rows
 
 
-def _same_lattice(runs: Mapping[str, HeldOut]) -> None:
-    one, other = runs["detected"], runs["reference"]
-    same = one.epochs == other.epochs and all(
-        np.array_equal(one.root[name][:], other.root[name][:]) for name in ("x", "y")
+def _true_fields(run: HeldOut, scheme: str, model: str) -> dict[str, FloatArray]:
+    """Probability of a true landslide, not of one that the detector records, with mu and sigma."""
+    at = (
+        [s["name"] for s in run.schemes].index(scheme),
+        [m["name"] for m in run.models].index(model),
     )
-    if not same:
-        raise DataError(
-            one.path, found="other cells or epochs than the run on reference inventories",
-            expected="the same",
-        )  # fmt: skip
+    found = run.fields(scheme, model)
+    return found | {"probability": np.asarray(run.root["probability"][at], dtype=np.float64)}
+
+
+def _same_lattice(runs: Mapping[str, HeldOut]) -> None:
+    truth = runs["reference"]
+    for run in runs.values():
+        same = run.epochs == truth.epochs and all(
+            np.array_equal(run.root[name][:], truth.root[name][:]) for name in ("x", "y")
+        )
+        if not same:
+            raise DataError(
+                run.path, found="other cells or epochs than the run on reference inventories",
+                expected="the same",
+            )  # fmt: skip
 
 
 def _model_rows(
@@ -117,7 +139,7 @@ def _model_rows(
     event = density[where] > 0
     epoch = np.nonzero(where)[0]
     found: dict[str, dict[str, Statistic]] = {}
-    for side in SIDES:
+    for side in fields:
         law = hurdle_lognormal(
             np.clip(fields[side]["probability"][where], 0.0, 1.0), fields[side]["mu"][where],
             fields[side]["sigma"][where], upper=FULL_PERCENT,
@@ -137,11 +159,13 @@ def _model_rows(
             "area_ratio": ratio_of(np.asarray(law.mean()), density[where], drawn.block),
         }
     rows = []
-    for score, of_reference in found["reference"].items():
-        statistics = {
-            "detected": found["detected"][score], "reference": of_reference,
-            "difference": difference(found["detected"][score], of_reference),
-        }  # fmt: skip
+    for score in found["reference"]:
+        statistics = {side: found[side][score] for side in found}
+        statistics |= {
+            name: difference(statistics[one], statistics[other])
+            for name, (one, other) in DIFFERENCES.items()
+            if one in found and other in found
+        }
         for side, statistic in statistics.items():
             row: dict[str, Any] = {
                 "model": model, "score": score, "side": side, "value": None, "low": None,

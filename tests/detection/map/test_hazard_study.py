@@ -7,10 +7,11 @@ import pytest
 import yaml
 
 from detection.map.hazard_run import merged_study, run_hazard, write_study
-from detection.map.skill import skill_rows
+from detection.map.skill import DIFFERENCES, skill_rows
 from hazard.errors import ConfigError, DataError, UserError
 from stats.command.frame import Session
 from stats.command.log import Log
+from stats.command.predictions_read import open_held_out
 from stats.command.progress import SilentReporter
 from tests.hazard.evaluate.planted import law_fields, model, planted_run, world
 
@@ -58,11 +59,12 @@ def test_a_hazard_run_that_fails_is_an_error(tmp_path):
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
-    """A forecast that knows the world, and one that was fitted on half of its landslides."""
+    """A forecast that knows the world, one that was fitted on half of it, and one in between."""
     p, mu, density = world(3)
     seen = np.where(np.random.default_rng(1).random(p.shape) < 0.5, density, 0.0)
     folders = {}
-    for side, field, mapped in (("reference", p, density), ("detected", 0.5 * p, seen)):
+    sides = ("reference", p, density), ("detected", 0.5 * p, seen), ("carried", 0.9 * p, seen)
+    for side, field, mapped in sides:
         folder = tmp_path_factory.mktemp(side)
         forecasts = {("forward_chaining", "network"): law_fields(field, mu)}
         planted_run(folder, mapped, forecasts, models=[model("network", "network")])
@@ -72,12 +74,17 @@ def runs(tmp_path_factory):
 
 def scored(runs, **changes):
     options = {"scheme": "forward_chaining", "block_m": 8000.0, "draws": 200, "seed": 1} | changes
-    rows = skill_rows(runs["detected"], runs["reference"], **options)
+    rows = skill_rows(runs, **options)
     return {(row["score"], row["side"]): row for row in rows}
 
 
+def two(runs):
+    return {side: runs[side] for side in ("detected", "reference")}
+
+
 def test_half_of_the_landslides_cost_rate_and_not_order(runs):
-    found = scored(runs)
+    found = scored(two(runs))
+    assert {side for _, side in found} == {"detected", "reference", "difference"}
     order = found["auc", "difference"]
     assert order["value"] == pytest.approx(0.0, abs=1e-9)
     area = found["area_ratio", "detected"]["value"] / found["area_ratio", "reference"]["value"]
@@ -91,10 +98,32 @@ def test_half_of_the_landslides_cost_rate_and_not_order(runs):
 
 
 def test_the_same_run_twice_differs_in_nothing(runs):
-    same = {"detected": runs["reference"], "reference": runs["reference"]}
+    same = dict.fromkeys(("detected", "carried", "reference"), runs["reference"])
     for (score, side), row in scored(same).items():
-        if side == "difference":
+        if side in DIFFERENCES:
             assert (row["value"], row["low"], row["high"]) == (0.0, 0.0, 0.0), score
+
+
+def test_what_carrying_the_error_on_gains_is_paired(runs):
+    found = scored(runs)
+    for score in ("log_score", "brier"):
+        gain = found[score, "gain"]
+        sides = (found[score, f"{side}difference"] for side in ("carried_", ""))
+        assert gain["value"] == pytest.approx(next(sides)["value"] - next(sides)["value"])
+        assert gain["low"] < gain["high"] < 0.0, score
+    area = found["area_ratio", "carried"]["value"] / found["area_ratio", "reference"]["value"]
+    assert area == pytest.approx(0.9, abs=1e-6)
+
+
+def test_only_cells_that_count_are_scored(runs):
+    every = scored(runs)["brier", "gain"]
+    middle = float(np.median(open_held_out(runs["reference"]).root["x"][:]))
+    west = scored(runs, counts=lambda x, y: x < middle)["brier", "gain"]
+    east = scored(runs, counts=lambda x, y: x >= middle)["brier", "gain"]
+    assert west["n"] + east["n"] == every["n"]
+    assert west["n_units"] < every["n_units"]
+    parts = west["n"] * west["value"] + east["n"] * east["value"]
+    assert every["value"] == pytest.approx(parts / every["n"])
 
 
 def test_other_cells_or_schemes_are_refused(runs, tmp_path):
