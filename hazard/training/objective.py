@@ -18,6 +18,7 @@ from jaxtyping import Array, Float
 
 from hazard.training.losses.classification import bernoulli_log_loss, weighted_cross_entropy
 from hazard.training.losses.overlap import dice_loss, focal_tversky_loss
+from hazard.training.losses.recorded import recorded_log_loss
 from hazard.training.losses.reduction import Reduced
 from hazard.training.losses.regression import mean_absolute_error, mean_squared_error
 
@@ -91,11 +92,36 @@ def as_term(
     return term
 
 
+def log_loss_term(
+    outputs: Outputs,
+    batch: Batch,
+    *,
+    output: str = "logit",
+    target: str = "presence",
+    weight: str = "weight",
+) -> Reduced:
+    """Log loss of presence: of the record where the batch has ``observation``, ``false_alarms``.
+
+    Example:
+        >>> half, one = jnp.full((1,), 0.5), jnp.ones((1,))
+        >>> batch = {"presence": one, "weight": one}
+        >>> float(log_loss_term({"logit": 0 * one}, batch).value)  # ln 2
+        0.6931471824645996
+        >>> batch |= {"observation": half, "false_alarms": 0 * one}
+        >>> float(log_loss_term({"logit": 0 * one}, batch).value)  # -ln(1 - 0.5**0.5)
+        1.2279472351074219
+    """
+    values = outputs[output], batch[target], batch[weight]
+    if "observation" in batch:
+        return recorded_log_loss(*values, batch["observation"], batch["false_alarms"])
+    return bernoulli_log_loss(*values)
+
+
 _presence = partial(as_term, reads="logit", against="presence")
 _density = partial(as_term, reads="density", against="density")
 
 TERMS: Mapping[str, Term] = {
-    "log_loss": _presence(bernoulli_log_loss),
+    "log_loss": log_loss_term,
     "weighted_cross_entropy": _presence(weighted_cross_entropy),
     "focal_tversky": _presence(focal_tversky_loss, of_score=True),
     "dice": _presence(dice_loss, of_score=True),
