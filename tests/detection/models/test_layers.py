@@ -14,6 +14,7 @@ from detection.models.layers import (
     interpolate,
     max_pool,
     shifted_products,
+    spread_products,
 )
 
 F32 = {"dtype": jnp.float32}
@@ -46,6 +47,26 @@ def test_max_pool_is_that_of_xla(size, before):
 def test_ties_share_the_gradient():
     gradient = jax.grad(lambda x: max_pool(x).sum())(jnp.zeros((1, 2, 2, 1)))
     np.testing.assert_array_equal(gradient, 0.25)
+
+
+@pytest.mark.parametrize(("size", "stride"), [(2, 2), (3, 2), (5, 3)])
+def test_spread_products_are_the_transposed_convolution_of_xla_gradients_included(size, stride):
+    x, kernel = random(2, 4, 3, 5), random(size, size, 4, 5, seed=1)
+
+    def plain(x, kernel):
+        return jax.lax.conv_transpose(
+            x, kernel, (stride, stride), "SAME", transpose_kernel=True,
+            dimension_numbers=("NHWC", "HWIO", "NHWC"),
+        )  # fmt: skip
+
+    def ours(x, kernel):
+        return spread_products(x, kernel, stride)
+
+    pull = random(2, 4 * stride, 3 * stride, 4, seed=2)
+    (one, back), (other, back_) = jax.vjp(plain, x, kernel), jax.vjp(ours, x, kernel)
+    for a, b in zip((one, *back(pull)), (other, *back_(pull)), strict=True):
+        # Sums of some ten to hundred products of order 1.
+        np.testing.assert_allclose(a, b, rtol=0, atol=2e-5)
 
 
 @pytest.mark.parametrize(("size", "stride"), [(2, 2), (3, 2), (3, 1)])
