@@ -55,8 +55,8 @@ def network_fit(
     indices: Sequence[str] = (),
     size_px: int = 64,
     stride_px: int = 64,
-    epochs: int = 20,
-    batch_size: int = 8,
+    tiles_seen: int = 6000,
+    batch_size: int = 16,
     positive_share: float | None = None,
     tell: Callable[[str], None] | None = None,
 ) -> Fit:
@@ -71,7 +71,7 @@ def network_fit(
         indices: spectral indices beside the bands.
         size_px: side of a training tile [px].
         stride_px: step between them [px].
-        epochs: passes over the tiles.
+        tiles_seen: tiles that pass in all; small sets pass more often.
         batch_size: tiles per step.
         positive_share: share of tiles with landslide among the draws.
         tell: called with a line per training.
@@ -84,7 +84,10 @@ def network_fit(
         cut = tiles(training, size_px, stride_px)
         fitted = fit_network(
             NetworkChoice(name=name, settings=dict(settings or {})), cut, None,
-            recipe=replace(recipe("default"), epochs=epochs, batch_size=batch_size),
+            recipe=replace(
+                recipe("default"), epochs=max(1, round(tiles_seen / len(cut))),
+                batch_size=batch_size,
+            ),
             inputs=Inputs(indices=tuple(indices)), augment=hook, seed=seed, cache=cache,
             imbalance=Imbalance(positive_share=positive_share),
         )  # fmt: skip

@@ -1,11 +1,11 @@
-"""Per-pixel models on real landslide patches, cross-validated over ground, pooled over pixels.
+"""Models on real landslide patches, cross-validated over ground, pooled over pixels.
 
 Hokkaido: tiles that adjoin on a lattice; blocks of 2 x 2 tiles keep together, intervals resample
 tiles. Nepal: images that nobody can place; near-duplicates keep together, intervals resample
 images. In every fold one part chooses the threshold and another is scored.
 
-A network is one more entry of `MODELS`: a function that fits on (training, validation) patches and
-returns a function from patches to probabilities (patch, y, x).
+An entry of `MODELS` fits on (training, validation) patches and returns a function from patches to
+probabilities (patch, y, x).
 
 python -m benchmarks.real_patches ../shared/data
 """
@@ -20,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.network_fit import network_fit
 from benchmarks.scenes import Fit, cross_validate, pixel_fit
 from detection.patches.audit import linked_groups
 from detection.patches.image_folders import read_image_folders
@@ -39,6 +40,7 @@ MODELS: Mapping[str, Callable[[int], Fit]] = {
     "random forest": lambda seed: pixel_fit(
         "random_forest", PixelInputs(), pixels=PIXELS, seed=seed
     ),
+    "default network": lambda seed: network_fit(seed),
 }
 
 

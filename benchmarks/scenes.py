@@ -153,6 +153,7 @@ def main() -> None:
     parser.add_argument("--block-px", type=int, default=64)
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--sites", type=int, default=1)
+    parser.add_argument("--lookalikes", type=float, default=1.0)
     parser.add_argument("--truth", default="visible", choices=["visible", "new"])
     parser.add_argument("--pixels", type=int, default=60_000, help="training pixels per fold")
     parser.add_argument("--seed", type=int, default=0)
@@ -168,6 +169,7 @@ def main() -> None:
             pixel_m=options.pixel_m,
             epochs=options.epochs,
             sites=options.sites,
+            lookalikes=options.lookalikes,
             truth=options.truth,
             seed=options.seed,
         )

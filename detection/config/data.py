@@ -32,16 +32,24 @@ class EmbeddedConfig(Section):
     """seed of the scenes; the study's own seed leaves them as they are"""
     truth: Literal["visible", "new"] = "visible"
     """all landslides that are still bare, or those that failed since the image before"""
+    lookalikes: Annotated[float, Field(ge=0, le=1.5)] = 1.0
+    """factor on fields, felled blocks, degraded ground, outcrops and roads"""
+    dem_pixel_m: Positive = 30.0
+    """pixel of the elevation raster [m]"""
     haze: Annotated[float, Field(ge=0)] = 1.0
     """factor on the haze"""
     cloud_share: Annotated[float, Field(ge=0)] = 1.0
     """factor on the share of cloud"""
+    cloud_mask_error: Annotated[float, Field(ge=0, le=1)] = 0.2
+    """share of cloud edges and shadows that the mask misses or overdraws"""
     misregistration_px: Annotated[float, Field(ge=0)] = 0.5
     """shift between dates, standard deviation per axis [px]"""
     radiometric_sd: Annotated[float, Field(ge=0)] = 0.05
     """differences of gain between bands and dates, standard deviation in ln [1]"""
     noise: Annotated[float, Field(ge=0)] = 1.0
     """factor on the noise of the sensor"""
+    psf_px: Annotated[float, Field(ge=0, le=3)] = 0.6
+    """standard deviation of the point spread function [px]"""
 
 
 class SourceConfig(Section):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
 from detection.embedded.regions import REGIONS, Region
@@ -26,6 +26,8 @@ class EmbeddedSettings:
         seed: root of every random draw.
         truth: mask of the scenes: all landslides that are still bare ("visible"), as a mapper of
             one image draws them, or those that failed since the image before ("new").
+        lookalikes: factor on the region's shares of fields, felled blocks, degraded ground, outcrops
+            and roads: what is bare and no landslide.
         dem_pixel_m: pixel of the elevation raster [m].
         haze: factor on the region's haze.
         cloud_share: factor on the region's mean share of cloud.
@@ -50,6 +52,7 @@ class EmbeddedSettings:
     sites: int = 1
     seed: int = 0
     truth: Literal["visible", "new"] = "visible"
+    lookalikes: float = 1.0
     dem_pixel_m: float = 30.0
     haze: float = 1.0
     cloud_share: float = 1.0
@@ -71,6 +74,7 @@ class EmbeddedSettings:
             ("epochs", 1, MAXIMUM_EPOCHS),
             ("sites", 1, 64),
             ("seed", 0, 2**31),
+            ("lookalikes", 0.0, 1.5),
             ("dem_pixel_m", 5.0, 100.0),
             ("haze", 0.0, 5.0),
             ("cloud_share", 0.0, 10.0),
@@ -96,5 +100,9 @@ class EmbeddedSettings:
         return hashlib.sha256(f"{RENDERER_VERSION}:{asdict(self)}".encode()).hexdigest()
 
     def region(self, name: str) -> Region:
-        """The preset of a region."""
-        return REGIONS[name]
+        """The preset of a region, with its share of lookalikes."""
+        found, f = REGIONS[name], self.lookalikes
+        return replace(
+            found, farmland=f * found.farmland, clearings=f * found.clearings,
+            eroded=f * found.eroded, outcrops=f * found.outcrops, roads=f * found.roads,
+        )  # fmt: skip

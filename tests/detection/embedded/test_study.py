@@ -1,12 +1,13 @@
 """Rendered scenes: reproducible, whole, and true where they say so."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
 import shapely
 from rasterio.features import rasterize
 
+from detection.config.data import EmbeddedConfig
 from detection.embedded.regions import REGIONS
 from detection.embedded.settings import EmbeddedSettings
 from detection.embedded.study import EmbeddedStudy, render_scenes, render_study
@@ -97,6 +98,28 @@ def test_elevation_covers_the_scene(study: EmbeddedStudy) -> None:
     assert outer[1] <= bottom - pixel
     assert outer[2] >= right + pixel
     assert outer[3] >= top + pixel
+
+
+def bare_share(study: EmbeddedStudy) -> float:
+    """Share of bare pixels that are no landslide."""
+    red, nir = study.scenes[0].image[..., 2], study.scenes[0].image[..., 3]
+    counted = study.scenes[0].counted & ~study.inventories[0].visible
+    return float(((nir - red) / (nir + red) < 0.3)[counted].mean())
+
+
+def test_fewer_lookalikes_leave_less_bare_ground(study: EmbeddedStudy) -> None:
+    few = render_study(replace(SETTINGS, lookalikes=0.2))
+    assert bare_share(few) < 0.6 * bare_share(study)
+    np.testing.assert_array_equal(few.inventories[0].visible, study.inventories[0].visible)
+
+
+def test_configurations_reach_every_setting() -> None:
+    """No setting of the renderer is out of a user's reach, and defaults do not change on the way."""
+    config = EmbeddedConfig(regions=EmbeddedSettings().regions).model_dump()
+    assert set(config) == {field.name for field in fields(EmbeddedSettings)}
+    chosen = {"regions", "size_px", "epochs"}
+    default = EmbeddedSettings()
+    assert all(getattr(default, key) == config[key] for key in set(config) - chosen)
 
 
 def test_settings_out_of_range_are_refused() -> None:
