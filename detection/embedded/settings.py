@@ -26,8 +26,8 @@ class EmbeddedSettings:
         seed: root of every random draw.
         truth: mask of the scenes: all landslides that are still bare ("visible"), as a mapper of
             one image draws them, or those that failed since the image before ("new").
-        lookalikes: factor on the region's shares of fields, felled blocks, degraded ground, outcrops
-            and roads: what is bare and no landslide.
+        lookalikes: factor on the region's shares of fields, felled blocks, degraded ground,
+            outcrops and roads: what is bare and no landslide.
         dem_pixel_m: pixel of the elevation raster [m].
         haze: factor on the region's haze.
         cloud_share: factor on the region's mean share of cloud.

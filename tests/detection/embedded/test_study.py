@@ -114,7 +114,7 @@ def test_fewer_lookalikes_leave_less_bare_ground(study: EmbeddedStudy) -> None:
 
 
 def test_configurations_reach_every_setting() -> None:
-    """No setting of the renderer is out of a user's reach, and defaults do not change on the way."""
+    """A user reaches every setting of the renderer, and defaults are the same."""
     config = EmbeddedConfig(regions=EmbeddedSettings().regions).model_dump()
     assert set(config) == {field.name for field in fields(EmbeddedSettings)}
     chosen = {"regions", "size_px", "epochs"}
