@@ -95,12 +95,12 @@ def map_run(
             epochs = epochs_of(catalogue, config.region)
             known = with_reference(epochs)
         with part("model"):
-            model = _model(config, run, session, resume=resume)
+            model = model_of(config, run, session, resume=resume)
         with part("maps and outlines"):
             scenes = map_scenes(config, epochs, model, run, session, resume=resume)
         with part("inventories"):
-            detected = _inventory(config, epochs, scenes, run, session)
-            reference = _reference(config, epochs, run, session) if known else None
+            detected = detected_inventory(config, epochs, scenes, run, session)
+            reference = reference_inventory(config, epochs, run, session) if known else None
         compared = None
         if reference is not None:
             with part("comparison"):
@@ -127,8 +127,8 @@ def map_run(
         session.log.info(times_in_words(seconds))
 
 
-def _model(config: MapConfig, run: Path, session: Session, *, resume: bool) -> DetectionModel:
-    """The stored model, or one that is trained now."""
+def model_of(config: MapConfig, run: Path, session: Session, *, resume: bool) -> DetectionModel:
+    """The stored model, or one that is trained now, in the folder ``fit`` of the run."""
     if config.model is not None:
         return load_model(config.model)
     assert config.fit is not None
@@ -148,13 +148,14 @@ def _is_finished(fit: Path, study: DetectionConfig) -> bool:
     return bool(yaml.safe_load((fit / CONFIG).read_text(encoding="utf-8")) == as_given(study))
 
 
-def _inventory(
+def detected_inventory(
     config: MapConfig,
     epochs: Sequence[EpochScenes],
     scenes: dict[str, MappedScene],
     run: Path,
     session: Session,
 ) -> MultiTemporal:
+    """The multi-temporal inventory of the mapped scenes, written into the run folder."""
     maps = detected_epochs(epochs, scenes, run)
     with session.reporter.task("follow landslides through the epochs", len(maps)) as advance:
         found = track(maps, settings=tracking_settings(config), progress=advance)
@@ -168,9 +169,10 @@ def _inventory(
     return found
 
 
-def _reference(
+def reference_inventory(
     config: MapConfig, epochs: Sequence[EpochScenes], run: Path, session: Session
 ) -> MultiTemporal:
+    """That of the reference inventories of the same scenes, likewise."""
     maps = reference_epochs(epochs, settings=polygon_settings(config))
     settings = replace(tracking_settings(config), tolerance_m=0.0, minimum_part_m2=0.0)
     with session.reporter.task("the reference likewise", len(maps)) as advance:

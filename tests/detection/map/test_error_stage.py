@@ -12,6 +12,7 @@ import yaml
 from affine import Affine
 from pyproj import CRS
 
+from benchmarks import images_to_hazard as benchmark
 from detection.config.map import MapConfig
 from detection.config.schema import load_config
 from detection.inventory.epoch_map import EpochMap
@@ -24,7 +25,7 @@ from detection.map.error_stage import DetectionError, Lattice, error_stage
 from detection.map.folder import FIT
 from detection.map.held_out import learnt_ground, slope_on, unseen_by_network
 from detection.observation.model import read_model
-from detection.observation.survey import Survey
+from detection.observation.survey import Survey, as_seen
 from detection.patches.manifest import write_manifest
 from detection.patches.patch_set import PatchOrigin, PatchSet
 from detection.patches.split_record import ROLES, Split
@@ -163,6 +164,28 @@ def test_the_observation_lies_on_the_cells_and_knows_the_cloud(finished):
     assert np.array_equal(share[0][clear], share[1][clear])
     observed = found.calibration.found.mean()
     assert share[1].mean() == pytest.approx(observed, abs=0.05)
+
+
+def test_mean_presence_is_put_right_on_other_ground(finished, inventories):
+    _, found, _ = finished
+    detected, reference = inventories
+    rows = benchmark.presence_rows(
+        found, detected, as_seen(reference, detected), CELLS, 0.9, np.random.default_rng(0)
+    )
+    own = {row["way"]: row for row in rows}
+    truth = own["reference"]["value"]
+    assert own["detected"]["high"] < truth
+    assert own["carried"]["low"] < truth < own["carried"]["high"]
+    # Cells of the checking blocks in both epochs, those under cloud in one only.
+    assert own["reference"]["n"] in range(2 * 72 - 4, 2 * 72 + 1)
+    text = list(benchmark.lines_of(7, [*found.sizes.rows, *rows]))
+    assert len(text) == 6
+    assert "misses" in text[-2]
+    assert "holds" in text[-1]
+    table = list(benchmark.summary([{"rows": rows}, {"rows": []}]))
+    assert "holds 1 of 1" in table[-1]
+    assert "holds 0 of 1" in table[-2]
+    assert "of 0" in table[0]
 
 
 def test_an_inventory_with_its_error_can_be_made_again(finished, inventories):
