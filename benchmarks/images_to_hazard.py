@@ -118,7 +118,7 @@ def one_world(config, model, run, session):
     error = error_stage(config, detected, reference, lattice, run, session)
     if error.model is None or error.ground is None:
         return [], error
-    rows = [*error.sizes.rows]
+    rows = [row for row in error.sizes.rows if row["ground"] == "checked"]
     rows += presence_rows(
         error, detected, as_seen(reference, detected), cells, config.error.level,
         np.random.default_rng([config.seed, 11]),

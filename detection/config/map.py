@@ -113,6 +113,8 @@ class HazardStage(Section):
     replaced by the inventories of this run, and terrain.elevation where the scenes are rendered"""
     reference: bool = True
     """also fit on the reference inventories, where there are any, to see what detection costs"""
+    plain: bool = True
+    """fit on the detected inventories as they are; false leaves that out where `carried` is made"""
     carried: bool = True
     """also fit on the detected inventories with their detection error carried on, where `error`
     gives one"""

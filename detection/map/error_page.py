@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ WAYS = {
     "reference": "reference",
 }
 QUANTITY_NAMES = {"alpha": "exponent of the tail [-]", "total_m2": "total area [m2]"}
+GROUNDS = {"all": "All of the mapped ground", "checked": "Ground that did not calibrate"}
 CLASSES = 5
 SHARE_LEVEL = 0.95
 LIMITS = (
@@ -127,44 +128,44 @@ def _sizes(error: DetectionError, source: Path, *, synthetic: bool) -> list[str]
         why = "; ".join(sizes.notes) if sizes is not None else "nothing was carried on"
         return [*parts, absent("Exponent and total", why)]
     level = f"{100 * float(sizes.rows[0]['level']):g} %"
-    where = "all of the ground" if error.ground is None else "ground that did not calibrate"
-    parts += [
+    parts.append(
         paragraph(
-            f"New landslides of {model.minimum_m2:g} m2 or more, all epochs together, on {where}; "
-            f"{level} intervals. The exponent is that of a power law above that area, an "
-            "approximation where sizes roll over."
-        ),
-        table(
-            ["quantity", "inventory", "value", "interval", "landslides"],
-            [
-                [
-                    QUANTITY_NAMES[str(row["quantity"])],
-                    WAYS[str(row["way"])],
-                    _number(row["value"]),
-                    f"{_number(row['low'])} to {_number(row['high'])}"
-                    if row["low"] is not None
-                    else "known",
-                    row["n"],
-                ]
-                for row in sizes.rows
-            ],
-        ),
-        bullets(sizes.notes) if sizes.notes else "",
-        paragraph(f"The same as a table: {CARRIED_SIZES}."),
-        shown(
-            _sizes_figure(sizes.rows, source / FIGURES / "carried_sizes.png", synthetic=synthetic),
-            f"Exponent and total area with {level} intervals.",
-            synthetic=synthetic,
-        ),
-    ]
-    return parts
+            f"New landslides of {model.minimum_m2:g} m2 or more, all epochs together; {level} "
+            "intervals. The exponent is that of a power law above that area, an approximation "
+            f"where sizes roll over. The same as a table: {CARRIED_SIZES}."
+        )
+    )
+    for ground, name in GROUNDS.items():
+        rows = [row for row in sizes.rows if row["ground"] == ground]
+        if not rows:
+            continue
+        file = source / FIGURES / f"carried_sizes_{ground}.png"
+        parts += [
+            heading(name, 3),
+            table(
+                ["quantity", "inventory", "value", "interval", "landslides"],
+                [[QUANTITY_NAMES[str(row["quantity"])], WAYS[str(row["way"])],
+                  _number(row["value"]), _interval(row), row["n"]] for row in rows],
+            ),
+            shown(
+                _sizes_figure(rows, file, synthetic=synthetic),
+                f"Exponent and total area with {level} intervals.", synthetic=synthetic,
+            ),
+        ]  # fmt: skip
+    return [*parts, *([bullets(sizes.notes)] if sizes.notes else [])]
+
+
+def _interval(row: Mapping[str, Any]) -> str:
+    if row["low"] is None:
+        return "known"
+    return f"{_number(row['low'])} to {_number(row['high'])}"
 
 
 def _number(value: float) -> str:
     return f"{value:,.0f}" if value >= 1000 else f"{value:.3f}"
 
 
-def _sizes_figure(rows: tuple[Mapping[str, Any], ...], path: Path, *, synthetic: bool) -> Path:
+def _sizes_figure(rows: Sequence[Mapping[str, Any]], path: Path, *, synthetic: bool) -> Path:
     panels = []
     for quantity, label in QUANTITY_NAMES.items():
         chosen = [row for row in rows if row["quantity"] == quantity]

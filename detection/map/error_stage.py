@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy import ndarray
@@ -82,8 +83,7 @@ class DetectionError:
         calibration: what it was estimated on; None where it was stored.
         checks: what the checking blocks tell; None where there are none.
         sizes_model: the same for the landslides of `sizes` where those are larger ones.
-        sizes: exponent and total area, on the checking ground, or on all of it where nothing is
-            checked.
+        sizes: exponent and total area, on all of the ground and on that which checks.
         ground: pixels of the checking ground, of `survey`; None where nothing is checked.
         survey: all of the ground.
         observation: netCDF that a hazard study takes; None without a model or a study.
@@ -285,26 +285,37 @@ def _sizes(
     detected: MultiTemporal,
     reference: MultiTemporal | None,
 ) -> SizeRows:
-    """Exponent and total on the checking ground, beside those of the reference there."""
+    """Exponent and total of all that was mapped; and on the checking ground, with the reference."""
     model = found.sizes_model or found.model
     assert model is not None
     above = config.error.sizes_above_m2
     if above is not None and model.minimum_m2 < above:
-        return SizeRows(rows=(), carried=None, notes=(
+        note = (
             f"no detection error of landslides of {above:g} m2 or more is known, which "
-            "error.sizes_above_m2 asks for",
-        ))  # fmt: skip
-    ground = survey.anywhere if found.ground is None else found.ground
-    least = model.minimum_m2
-    areas, slopes = gains_on(detected, survey, ground, minimum_m2=least)
-    truth = None
+            "error.sizes_above_m2 asks for"
+        )
+        return SizeRows(rows=(), notes=(note,))
+    mapped = replace(survey, seen=seen_pixels(detected, survey.pixels))
+    grounds: dict[str, tuple[Survey, Mask, MultiTemporal | None]] = {
+        "all": (mapped, mapped.anywhere, None)
+    }
     if reference is not None and found.ground is not None:
-        truth = gains_on(reference, survey, ground, minimum_m2=least)[0]
-    return size_rows(
-        areas, slopes, model, ground_km2=survey.ground_km2(ground), reference_m2=truth,
-        rng=np.random.default_rng([config.seed, 9]), draws=config.error.draws,
-        level=config.error.level,
-    )  # fmt: skip
+        grounds["checked"] = (survey, found.ground, reference)
+    rows: list[dict[str, Any]] = []
+    notes: dict[str, None] = {}
+    for number, (name, (looked, ground, truth)) in enumerate(grounds.items()):
+        least = model.minimum_m2
+        areas, slopes = gains_on(detected, looked, ground, minimum_m2=least)
+        own = size_rows(
+            areas, slopes, model, ground_km2=looked.ground_km2(ground),
+            reference_m2=None if truth is None
+            else gains_on(truth, looked, ground, minimum_m2=least)[0],
+            rng=np.random.default_rng([config.seed, 9, number]), draws=config.error.draws,
+            level=config.error.level,
+        )  # fmt: skip
+        rows += [{"ground": name, **row} for row in own.rows]
+        notes |= dict.fromkeys(own.notes)
+    return SizeRows(rows=tuple(rows), notes=tuple(notes))
 
 
 def _write_layer(

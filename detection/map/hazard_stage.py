@@ -129,6 +129,8 @@ def hazard_stage(
     }
     if error.observation is not None and stage.carried:
         sides["carried"] = (*inventories["detected"], error.observation)
+        if not stage.plain:
+            del sides["detected"]
     folders: dict[str, Path] = {}
     for side in sorted(sides, key=SIDES.index):
         found, folder, observation = sides[side]
@@ -142,6 +144,8 @@ def hazard_stage(
         if error.ground is None or error.survey is None:
             session.log.info(NOT_SCORED)
             del scored["carried"]
+            if not stage.plain:
+                return []
         else:
             counts = partial(error.survey.on, error.ground)
     rows = skill_rows(

@@ -103,7 +103,7 @@ def _front(
                     f"detected over reference area {interval_text(row, 'area_ratio')}."
                 )
     if error.model is not None and error.sizes is not None:
-        found = {(r["quantity"], r["way"]): r for r in error.sizes.rows}
+        found = {(r["quantity"], r["way"]): r for r in error.sizes.rows if r["ground"] == "all"}
         for quantity, name in QUANTITY_NAMES.items():
             plain, carried = (found.get((quantity, way)) for way in ("detected", "carried"))
             if plain is not None and carried is not None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from detection.observation.carry import Carried, carry, recorded_exponents
+from detection.observation.carry import carry, recorded_exponents
 from detection.observation.model import ObservationModel
 from stats.case_arrays import FloatArray
 from stats.sizes.totals import total_area
@@ -25,12 +25,10 @@ class SizeRows:
 
     Attributes:
         rows: quantity, way (detected, carried, reference), value, low, high, level, n.
-        carried: the carried estimate, or None.
         notes: caveats, and why something is missing.
     """
 
     rows: tuple[dict[str, Any], ...]
-    carried: Carried | None
     notes: tuple[str, ...]
 
 
@@ -65,7 +63,7 @@ def size_rows(
     least = model.minimum_m2
     if areas.size < LEAST:
         note = f"{areas.size} detected landslides of {least:g} m2 or more; {LEAST} are needed"
-        return SizeRows(rows=(), carried=None, notes=(note,))
+        return SizeRows(rows=(), notes=(note,))
     rows = _plain("detected", areas, least, rng, draws, level)
     found = carry(
         areas, model, slope_deg=slope_deg, ground_km2=ground_km2, rng=rng, draws=draws, level=level
@@ -85,7 +83,7 @@ def size_rows(
             # What fell is known; what another such event would bring is not asked for.
             own[1] |= {"low": None, "high": None}
             rows += own
-    return SizeRows(rows=tuple(rows), carried=found, notes=tuple(notes))
+    return SizeRows(rows=tuple(rows), notes=tuple(notes))
 
 
 def _plain(
