@@ -40,7 +40,12 @@ Feature: TypeAlias = Any
 
 
 class Convolution(nnx.Conv):
-    """A square convolution, padding "same" or by a number of zeros on every side."""
+    """A square convolution, padding "same" or by a number of zeros on every side.
+
+    Where windows neither overlap nor leave pixels out (1 x 1, or 2 x 2 with a stride of 2) it is a
+    matrix product of windows; XLA's gradients of such convolutions take 2 to 4 times as long on a
+    CPU.
+    """
 
     def __init__(
         self,
@@ -67,7 +72,34 @@ class Convolution(nnx.Conv):
         """(patch, y, x, band) -> (patch, y / stride, x / stride, band_)."""
         if isinstance(x, Span):
             return x.window(self.kernel_size[0], stride=self.strides[0], before=self.before)
-        return super().__call__(x)
+        if self.kernel_size != self.strides or self.before:
+            return super().__call__(x)
+        x, kernel = (jnp.asarray(v, self.dtype) for v in (x, self.kernel[...]))
+        y = window_products(x, kernel)
+        return y if self.bias is None else y + jnp.asarray(self.bias[...], self.dtype)
+
+
+def window_products(x: jax.Array, kernel: jax.Array) -> jax.Array:
+    """Convolution by windows side by side: the kernel's size is its stride.
+
+    Args:
+        x: (patch, y, x, band), sides multiples of the kernel's.
+        kernel: (y, x, band, band_).
+
+    Returns:
+        (patch, y / size, x / size, band_).
+
+    Example:
+        >>> window_products(jnp.ones((1, 2, 4, 1)), jnp.ones((2, 2, 1, 1)))[0, :, :, 0]
+        Array([[4., 4.]], dtype=float32)
+    """
+    size, _, bands, out = kernel.shape
+    patch, high, wide, _ = x.shape
+    if size > 1:
+        x = x.reshape(patch, high // size, size, wide // size, size, bands)
+        x = x.transpose(0, 1, 3, 2, 4, 5)
+    flat = x.reshape(-1, size * size * bands) @ kernel.reshape(-1, out)
+    return flat.reshape(patch, high // size, wide // size, out)
 
 
 class TransposedConvolution(nnx.ConvTranspose):

@@ -15,6 +15,7 @@ from detection.models.layers import (
     max_pool,
     shifted_products,
     spread_products,
+    window_products,
 )
 
 F32 = {"dtype": jnp.float32}
@@ -47,6 +48,26 @@ def test_max_pool_is_that_of_xla(size, before):
 def test_ties_share_the_gradient():
     gradient = jax.grad(lambda x: max_pool(x).sum())(jnp.zeros((1, 2, 2, 1)))
     np.testing.assert_array_equal(gradient, 0.25)
+
+
+@pytest.mark.parametrize("size", [1, 2])
+def test_window_products_are_the_convolution_of_xla_gradients_included(size):
+    x, kernel = random(2, 4, 6, 5), random(size, size, 5, 3, seed=1)
+
+    def plain(x, kernel):
+        return jax.lax.conv_general_dilated(
+            x, kernel, (size, size), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
+        )
+
+    (one, back), (other, back_) = jax.vjp(plain, x, kernel), jax.vjp(window_products, x, kernel)
+    pull = random(*one.shape, seed=2)
+    for a, b in zip((one, *back(pull)), (other, *back_(pull)), strict=True):
+        np.testing.assert_allclose(a, b, rtol=0, atol=2e-5)
+    layer = Convolution(5, 3, size, stride=size, rngs=nnx.Rngs(0), **F32)
+    layer.bias[...] = jnp.arange(3.0)
+    np.testing.assert_allclose(
+        layer(x), plain(x, layer.kernel[...]) + jnp.arange(3.0), rtol=0, atol=2e-5
+    )
 
 
 @pytest.mark.parametrize(("size", "stride"), [(2, 2), (3, 2), (5, 3)])
