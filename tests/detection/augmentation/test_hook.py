@@ -52,6 +52,16 @@ def test_a_hook_keeps_names_shapes_and_types(batch):
     assert not np.array_equal(changed["image"], batch["image"])
 
 
+def test_turns_move_pixels_and_change_none(batch):
+    changed = jax.jit(make_hook(AUGMENTATIONS["turns"]))(batch, jax.random.key(2))
+    # What was not seen holds zeros afterwards.
+    batch = batch | {"image": batch["image"] * batch["valid"][..., None]}
+    for name in ("image", "valid", "elevation_m", "mask", "weight"):
+        before, after = (np.asarray(x[name]).reshape(PATCHES, -1) for x in (batch, changed))
+        np.testing.assert_array_equal(np.sort(before, axis=1), np.sort(after, axis=1))
+    assert not np.array_equal(changed["image"], batch["image"])
+
+
 def test_equal_keys_give_equal_batches_and_samples_differ(batch):
     one, two = COMPILED(batch, jax.random.key(3)), COMPILED(batch, jax.random.key(3))
     for name in batch:
