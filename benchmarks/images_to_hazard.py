@@ -19,6 +19,12 @@ from pathlib import Path
 import numpy as np
 import shapely
 
+from hazard.training.platform import set_cpu_flags
+
+if __name__ == "__main__":
+    # What follows imports JAX, which reads its flags then.
+    set_cpu_flags()
+
 from detection.config.map import load_map_config
 from detection.map.error_stage import Lattice, error_stage
 from detection.map.folder import ELEVATION
@@ -31,7 +37,6 @@ from detection.observation.presence import fit_presence
 from detection.observation.survey import as_seen, gained
 from hazard.geo.grid import Grid
 from hazard.geo.raster import read_info
-from hazard.training.platform import set_cpu_flags
 from stats.command.frame import Session
 from stats.command.log import Log
 from stats.command.progress import SilentReporter
@@ -167,7 +172,6 @@ def main():
     parser.add_argument("--set", dest="overrides", action="append", default=[], metavar="A.B=C")
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
-    set_cpu_flags()
     session = Session(log=Log(quiet=True), reporter=SilentReporter())
     config = load_map_config(options.config, overrides=[*SETTINGS, *options.overrides])
     begun = time.perf_counter()

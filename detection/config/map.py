@@ -178,6 +178,12 @@ class MapConfig(Section):
         return self
 
     @property
+    def may_calibrate(self) -> bool:
+        """True where the detection error can be estimated, given a reference."""
+        told = self.model is None or self.error.ground is not None
+        return self.error.calibrate and self.error.model is None and told
+
+    @property
     def is_synthetic(self) -> bool:
         """True where the scenes are rendered."""
         return self.data is None

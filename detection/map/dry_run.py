@@ -39,7 +39,21 @@ def map_lines(config: MapConfig, run: Path) -> list[str]:
     lines.append(f"Would write {', '.join(str(run / n) for n in (MAPS, OUTLINES, INVENTORY))}.")
     if known:
         lines.append(f"Would compare with the reference inventories in {run / COMPARISON}.")
+    if config.error.model is not None:
+        lines.append(f"Detection error: {config.error.model}")
+    elif known and config.may_calibrate:
+        lines.append(
+            f"Would estimate the detection error on {100 * config.error.share:g} % of the ground "
+            "that the network never saw."
+        )
     if config.hazard is not None:
-        sides = "detected and on reference" if known and config.hazard.reference else "detected"
-        lines.append(f"Would run hazard.fit {config.hazard.config} on {sides} inventories.")
+        stage, own = config.hazard, config.error
+        sides = ["detected"] if stage.plain else []
+        if stage.carried and (own.model is not None or (known and config.may_calibrate)):
+            sides.append("detected (detection error carried on)")
+        if known and stage.reference:
+            sides.append("reference")
+        lines.append(
+            f"Would run hazard.fit {stage.config} on {', '.join(sides) or 'detected'} inventories."
+        )
     return [*lines, f"Report: {run / REPORT / 'html' / 'index.html'}"]

@@ -82,7 +82,8 @@ def hazard_page(
         paragraph(
             "The forecasts were fitted epoch by epoch, on detected and on reference inventories"
             + (
-                ", and on the detected ones with the detection error in the likelihood (carried)"
+                ", and on the detected ones with the detection error in the likelihood of the "
+                "networks (carried; other models cannot take it and forecast what is detected)"
                 if carried
                 else ""
             )

@@ -99,13 +99,15 @@ def _false(ax: Any, model: ObservationModel, c: Calibration) -> None:
     rates = np.stack([false_rate_of(model.named(d), slope) for d in range(len(model.draws))])
     _band(ax, slope, rates, COLOURS[0])
     counts = np.bincount(slope_class(c.false_slope_deg), minlength=len(SLOPE_EDGES_DEG) - 1)
-    for middle, count, km2 in zip(
-        class_slopes_deg(), counts.tolist(), c.ground_km2.sum(axis=0), strict=True
-    ):
-        if km2 > 0.0:
-            rate = number_rate(count, 1.0, region_km2=float(km2))
+    km2 = c.ground_km2.sum(axis=0)
+    for middle, count, ground in zip(class_slopes_deg(), counts.tolist(), km2, strict=True):
+        if ground > 0.0:
+            rate = number_rate(count, 1.0, region_km2=float(ground))
             ax.plot([middle, middle], [rate.low, rate.high], color=COLOURS[0], linewidth=0.8)
             ax.plot([middle], [rate.value], "o", color=COLOURS[0], markersize=3.5)
-    ax.set_ylim(bottom=0.0)
+    # An exact interval of almost no ground reaches far above all that matters.
+    known = km2 > 0.02 * km2.sum()
+    top = max((counts[known] / km2[known]).max(), np.quantile(rates, 0.95, axis=0).max())
+    ax.set_ylim(0.0, 1.1 * float(top))
     ax.set_xlabel("slope [°]", fontsize=8)
     ax.set_ylabel("false alarms [1/km²]", fontsize=8)
