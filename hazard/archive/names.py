@@ -42,6 +42,12 @@ FIELDS: dict[str, tuple[str, str]] = {
 }
 """Fields of `predictions.zarr` on (scheme, model, epoch, y, x): unit and meaning."""
 
+OBSERVATION_FIELDS: dict[str, tuple[str, str]] = {
+    "observation_probability": ("1", "probability that a landslide in the cell is recorded"),
+    "false_alarms": ("1", "expected false alarms in the cell"),
+}
+"""Fields on (epoch, y, x) that are there where the detection error of the inventory is known."""
+
 MEMBER_FIELDS: dict[str, tuple[str, str]] = {
     "member_probability": ("1", "probability of landslides, member by member"),
     "member_mean_percent": ("percent", "E[area density | area density > 0], member by member"),

@@ -21,12 +21,14 @@ from hazard.archive.names import (
     CRITERIA,
     FIELDS,
     MEMBER_FIELDS,
+    OBSERVATION_FIELDS,
     PREDICTIONS_LAYOUT,
     PREDICTIONS_NAME,
     PREDICTIONS_VERSION,
 )
 from hazard.archive.records import ModelRecord, NotRun, SchemeRecord, from_json, to_json
 from hazard.errors import DataError
+from stats.laws.recorded import recorded_probability
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -158,6 +160,10 @@ def predictions_writer(path: Path, cube: Cube, header: Header) -> Iterator[Predi
         target[...] = np.where(observed, density, np.nan)
         seen = layer("observed", slab, "bool", {"long_name": "cell was observed in the epoch"})
         seen[...] = observed
+        for name, (unit, meaning) in OBSERVATION_FIELDS.items():
+            if name in cube.root:
+                known = layer(name, slab, "float32", _about(unit, meaning))
+                known[...] = np.asarray(cube.root[name].values, dtype=np.float32)
         mask = layer("mask", slab[1:], "bool", {"long_name": "study mask"})
         mask[...] = np.asarray(cube.root["mask"].values[0], dtype=bool)
         layer(
@@ -249,9 +255,30 @@ class Predictions:
         """True where the model predicted anything under the scheme."""
         return bool(np.isfinite(self.field("probability", scheme, model)).any())
 
+    def of_truth(self, model: str) -> bool:
+        """True where the probability of a model is that of a true landslide, recorded or not."""
+        return self.header.models[self.header.model_code(model)].true_presence
+
     def expected_percent(self, scheme: str, model: str) -> Array:
         """(epoch, y, x) hazard: expected density [percent of the cell per epoch]."""
         probability = self.field("probability", scheme, model)
+        return probability * self.field("mean_percent", scheme, model)
+
+    def recorded_probability(self, scheme: str, model: str) -> Array:
+        """(epoch, y, x) probability of a recorded landslide, to be set beside what was observed.
+
+        That of a true one passed through the detection error, NaN where that is not known; of a
+        model that forecasts the record, and without a detection error, the probability itself.
+        """
+        probability = self.field("probability", scheme, model)
+        if not self.of_truth(model):
+            return probability
+        pi, phi = (np.asarray(self.dataset[name].values) for name in OBSERVATION_FIELDS)
+        return recorded_probability(probability, pi, phi).astype(np.float32)
+
+    def recorded_percent(self, scheme: str, model: str) -> Array:
+        """(epoch, y, x) expected density of the record [percent of the cell per epoch]."""
+        probability = self.recorded_probability(scheme, model)
         return probability * self.field("mean_percent", scheme, model)
 
     def threshold(self, scheme: str, model: str, *, criterion: str = "f1", level: int = 0) -> Array:

@@ -56,6 +56,8 @@ class ModelRecord:
             own.
         probability: how the probability came about, such as "proper", "class weight undone",
             "score recalibrated on validation cells", "Laplace-smoothed".
+        true_presence: True where the probability is that of a true landslide, the detection error
+            being in the likelihood; else it is that of a recorded one.
         notes: sentences for the report.
     """
 
@@ -67,6 +69,7 @@ class ModelRecord:
     rain: Rain = "observed"
     variant_of: str = ""
     probability: str = "proper"
+    true_presence: bool = False
     notes: tuple[str, ...] = ()
 
 

@@ -47,6 +47,9 @@ class Batches:
         area_density: (epoch, cell) target [percent of the cell]; 0 where not observed.
         presence: (epoch, cell) 1 where the density exceeds `presence_above`, else 0.
         weight: (epoch, cell) 1 where observed, else 0.
+        observation: (epoch, cell) probability that a landslide is recorded, 1 where not observed;
+            None where the detection error is not known (every landslide is recorded).
+        false_alarms: (epoch, cell) expected false alarms, 0 where not observed; None likewise.
         role: (epoch, cell) role in the fold (`stats.resampling.folds`), 0 in the padding.
         cell_flat: (mapped cell,) flat index ``row * columns + column`` on the grid.
         patch_cells: (patch, n, n) row numbers into ``cell``; padding has the last one.
@@ -83,6 +86,8 @@ class Batches:
     changing_names: tuple[str, ...]
     epoch_names: tuple[str, ...]
     standardisation: Standardisation
+    observation: Float32Array | None = None
+    false_alarms: Float32Array | None = None
     past_windows: tuple[int, ...] | None = None
     past_per_year: bool = False
     presence_above: float = 0.0
@@ -138,6 +143,7 @@ def build_batches(
     index: PatchIndex,
     *,
     epoch_days: Sequence[float],
+    observation: tuple[Array, Array] | None = None,
     epoch_names: Sequence[str] | None = None,
     past_windows: Sequence[int] | None = DEFAULT_WINDOWS,
     past_per_year: bool = False,
@@ -158,6 +164,8 @@ def build_batches(
         role: (epoch, y, x) roles of one fold.
         index: patches on `mask`.
         epoch_days: (epoch,) lengths [days].
+        observation: (epoch, y, x) probability that a landslide is recorded, and expected false
+            alarms; None where every landslide is recorded and nothing else.
         epoch_names: (epoch,) names.
         past_windows: windows of the past records; None leaves them out.
         past_per_year: past densities per year instead of per epoch.
@@ -212,6 +220,14 @@ def build_batches(
     def per_cell(values: Array, dtype: Any) -> Array:
         return with_padding(values.reshape(values.shape[0], -1)[:, cell_flat].astype(dtype), axis=1)
 
+    recorded: dict[str, Float32Array] = {}
+    if observation is not None:
+        for name, layer, harmless in zip(
+            ("observation", "false_alarms"), observation, (1.0, 0.0), strict=True
+        ):
+            values = np.where(seen, layer, harmless)
+            check_finite(values, name, "observed cells")
+            recorded[name] = per_cell(values, np.float32)
     rows = np.full(mask.size + 1, cell_flat.size, dtype=np.int32)
     rows[cell_flat] = np.arange(cell_flat.size, dtype=np.int32)
     return Batches(
@@ -219,6 +235,7 @@ def build_batches(
         area_density=per_cell(density, np.float32),
         presence=per_cell(density > presence_above, np.float32),
         weight=per_cell(seen, np.float32),
+        **recorded,
         role=per_cell(roles, np.int8),
         cell_flat=cell_flat,
         patch_cells=rows[np.where(index.cell == PADDING, mask.size, index.cell)],

@@ -18,6 +18,7 @@ import numpy as np
 from hazard.cube.batches import Batches, build_batches
 from hazard.cube.export import export_batches
 from hazard.cube.layout import FLAG_CENSORED, NO_CLASS, Cube
+from hazard.cube.observation import OBSERVATION_LAYERS
 from hazard.cube.past import DEFAULT_WINDOWS
 from hazard.cube.patches import PatchIndex, patch_index
 from hazard.cube.predictors import USUAL_TRANSFORMS, Predictor, Support
@@ -128,6 +129,7 @@ def batches_of_cube(
         role,
         patches_of_cube(cube) if index is None else index,
         epoch_days=[float(epoch.length_days) for epoch in cube.epochs],
+        observation=observation_of_cube(cube),
         epoch_names=[epoch.name for epoch in cube.epochs],
         past_windows=past_windows,
         past_per_year=past_per_year,
@@ -136,6 +138,17 @@ def batches_of_cube(
         notes=_notes(cube, design, fold),
         progress=progress,
     )
+
+
+def observation_of_cube(cube: Cube) -> tuple[Array, Array] | None:
+    """(epoch, y, x) probability that a landslide is recorded, and expected false alarms.
+
+    None where the cube has no detection error: every landslide is recorded, and nothing else.
+    """
+    if not set(OBSERVATION_LAYERS) <= set(cube.root.data_vars):
+        return None
+    probability, false = (np.asarray(cube.root[name].values) for name in OBSERVATION_LAYERS)
+    return probability, false
 
 
 def export_cube(

@@ -13,6 +13,7 @@ import os
 import struct
 import zipfile
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,11 @@ AXES: dict[str, tuple[str, ...]] = {
     "patch_lattice": ("patch",),
     "patch_corner": ("patch", "2"),
     "epoch_days": ("epoch",),
+}
+# There where the detection error is known, both or neither.
+OPTIONAL_AXES: dict[str, tuple[str, ...]] = {
+    "observation": ("epoch", "cell"),
+    "false_alarms": ("epoch", "cell"),
 }
 DTYPES = {
     "role": "int8",
@@ -109,7 +115,7 @@ def load_export(path: str | os.PathLike[str]) -> Export:
         names = metadata["names"]
         windows = metadata["past_windows"]
         batches = Batches(
-            **{name: arrays[name] for name in AXES},
+            **{name: arrays[name] for name in _axes(arrays)},
             shape=(int(metadata["shape"][0]), int(metadata["shape"][1])),
             pixel_names=tuple(names["pixels"]),
             static_names=tuple(names["static"]),
@@ -137,6 +143,11 @@ def load_export(path: str | os.PathLike[str]) -> Export:
     return Export(batches=batches, designs=designs, design_attributes=attributes)
 
 
+def _axes(arrays: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """Axes of the arrays that must be there, and of those that may be and are."""
+    return AXES | (OPTIONAL_AXES if OPTIONAL_AXES.keys() & arrays.keys() else {})
+
+
 def _metadata(file: Path, arrays: dict[str, Array]) -> dict[str, Any]:
     raw = arrays.pop("metadata", None)
     if raw is None or raw.dtype != np.uint8 or raw.ndim != 1:
@@ -159,15 +170,16 @@ def _metadata(file: Path, arrays: dict[str, Array]) -> dict[str, Any]:
 def _check_arrays(file: Path, arrays: dict[str, Array], metadata: dict[str, Any]) -> None:
     listed = metadata.get("arrays")
     found = {name: [str(a.dtype), list(a.shape)] for name, a in arrays.items()}
-    if listed != found or not set(AXES) <= set(found):
+    wanted = _axes(arrays)
+    if listed != found or not set(wanted) <= set(found):
         listed = listed if isinstance(listed, dict) else {}
-        wrong = sorted(n for n in {*listed, *found, *AXES} if listed.get(n) != found.get(n))
-        wrong += sorted(set(AXES) - set(found) - set(wrong))
+        wrong = sorted(n for n in {*listed, *found, *wanted} if listed.get(n) != found.get(n))
+        wrong += sorted(set(wanted) - set(found) - set(wrong))
         raise DataError(
             file, found=f"other arrays than its list says: {', '.join(wrong)}", expected=EXPECTED
         )
     sizes: dict[str, int] = {"2": 2}
-    for name, axes in AXES.items():
+    for name, axes in wanted.items():
         array = arrays[name]
         expected = DTYPES.get(name, "float32")
         agrees = array.ndim == len(axes) and all(
@@ -199,6 +211,12 @@ def _check_content(file: Path, batches: Batches, designs: dict[str, Array]) -> N
     for name in ("presence", "weight"):
         if not np.isin(getattr(batches, name), (0, 1)).all():
             problems.append(f"values of {name} other than 0 and 1")
+    pi, phi = batches.observation, batches.false_alarms
+    # Written so that NaN is refused.
+    if pi is not None and phi is not None and not (
+        (pi >= 0) & (pi <= 1) & (phi >= 0) & np.isfinite(phi)
+    ).all():  # fmt: skip
+        problems.append("a detection error that is no probability and rate")
     flat, rows = batches.cell_flat, batches.patch_cells
     if flat.size == 0 or flat[0] < 0 or flat[-1] >= np.prod(batches.shape):
         problems.append("cells off the grid")

@@ -43,6 +43,10 @@ def card_text(record: Mapping[str, Any], *, in_sample: bool, report: ReportConfi
               "product is the expected density [percent of the cell per epoch]; it is no "
               "probability. Triggers of the epoch are inputs: a hindcast with the observed "
               "trigger.", ""]  # fmt: skip
+    if record.get("true_presence", False):
+        lines += ["The probability is that of a true landslide, recorded or not: the detection "
+                  "error of the inventory was in the likelihood. The law of the area density is "
+                  "that of recorded area.", ""]  # fmt: skip
     lines += ["## Predictors", ""]
     lines += _predictors(record)
     if record["absent"]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from hazard.archive.records import ModelRecord, NotRun
 from hazard.baselines.registry import baseline
 from hazard.config.fit import FitConfig
 from hazard.estimate.baselines import WITHOUT_PAST
-from hazard.estimate.curricula import curriculum_of, reference_curriculum, undo_of
+from hazard.estimate.curricula import Undo, curriculum_of, reference_curriculum, undo_of
 from hazard.estimate.plan import Plan
 from hazard.estimate.pools import pool_name, pool_title
 from hazard.models.registry import model_entry
@@ -17,27 +18,38 @@ from hazard.models.registry import model_entry
 CLIMATOLOGICAL = "_climatological_rain"
 # Variants are forecasts of the same fit with other rain; of constants they would say nothing.
 WITH_RAIN_VARIANT = ("default", "default_without_past", "lightgbm", "lightgbm_without_past")
+_OF = {
+    True: "forecasts true landslides, the detection error being in its likelihood; scored as a "
+    "forecast of the record",
+    False: "forecasts the record: no term for detection error",
+}
 
 
-def model_records(config: FitConfig, plan: Plan, *, rain: bool) -> tuple[ModelRecord, ...]:
+def model_records(
+    config: FitConfig, plan: Plan, *, rain: bool, detection_error: bool = False
+) -> tuple[ModelRecord, ...]:
     """Every model in order: networks, published networks, baselines, pools, rain variants.
 
     Args:
         config: section `fit`.
         plan: folds, for the numbers of members.
         rain: whether the study has rain at all.
+        detection_error: whether the detection error of the inventory is known.
     """
     records: list[ModelRecord] = []
-    undo = undo_of(curriculum_of(config.training, patches=1)).words
+    undoing = undo_of(curriculum_of(config.training, patches=1))
     if config.training.recalibrate == "always":
-        undo = "score recalibrated on validation cells"
+        undoing = Undo("recalibrate")
+    undo = undoing.words
+    # A class weight is undone for the record alone.
+    truth = detection_error and undoing.kind != "class_weight"
     for name in config.networks:
         past = not name.endswith(WITHOUT_PAST)
         records.append(
             ModelRecord(
                 name=name, kind="network", past_records=past, probability=undo,
                 title=model_entry("default").title + ("" if past else ", without past records"),
-                members=_members(name, plan),
+                members=_members(name, plan), true_presence=truth,
             )
         )  # fmt: skip
     for reference in config.references.networks:
@@ -68,6 +80,7 @@ def model_records(config: FitConfig, plan: Plan, *, rain: bool) -> tuple[ModelRe
                 name=pool_name(parts), kind="pool", title=pool_title(parts),
                 past_records=any(known[part].past_records for part in parts),
                 probability="mean of its parts",
+                true_presence=all(known[part].true_presence for part in parts),
                 members={scheme: len(parts) for scheme in known[parts[0]].members},
                 notes=("equal weights, fixed beforehand",),
             )
@@ -79,9 +92,11 @@ def model_records(config: FitConfig, plan: Plan, *, rain: bool) -> tuple[ModelRe
                     name=of.name + CLIMATOLOGICAL, kind=of.kind, variant_of=of.name,
                     title=f"{of.title}, rain of the epoch replaced by its climatology",
                     members=of.members, past_records=of.past_records, rain="climatological",
-                    probability=of.probability,
+                    probability=of.probability, true_presence=of.true_presence,
                 )
             )  # fmt: skip
+    if detection_error:
+        records = [replace(r, notes=(*r.notes, _OF[r.true_presence])) for r in records]
     return tuple(records)
 
 

@@ -54,8 +54,9 @@ class PatchSource:
         # The record of a cell holds its surroundings: no halo is read.
         if "past" in arrays:
             batch["past"] = jnp.moveaxis(arrays["past"][:, core], 0, 1)
-        for name in ("presence", "density", "weight"):
-            batch[name] = jnp.moveaxis(arrays[name][:, core], 0, 1)
+        for name in ("presence", "density", "weight", "observation", "false_alarms"):
+            if name in arrays:
+                batch[name] = jnp.moveaxis(arrays[name][:, core], 0, 1)
         return batch
 
 
@@ -161,6 +162,9 @@ def patch_source(
         "presence": np.where(counted > 0, batches.presence[chosen], 0.0).astype(np.float32),
         "density": np.where(counted > 0, batches.area_density[chosen], 0.0).astype(np.float32),
     }  # fmt: skip
+    if batches.observation is not None and batches.false_alarms is not None:
+        arrays["observation"] = batches.observation[chosen]
+        arrays["false_alarms"] = batches.false_alarms[chosen]
     if bands.pixels:
         arrays["terrain"] = tables.terrain
         if shared is None:

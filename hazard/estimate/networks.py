@@ -263,11 +263,20 @@ def _build(config: DefaultConfig, start: Mapping[str, float], rngs: nnx.Rngs) ->
 
 
 def _start_values(batches: Batches) -> dict[str, float]:
-    """Share of positive training cell-epochs, mean and sd of the log of their densities."""
+    """Share of positive training cell-epochs, mean and sd of the log of their densities.
+
+    With a detection error it is the share that the recorded one stands for: training would need
+    many steps to climb from the other.
+    """
     counted = (batches.weight > 0) & (batches.role == TRAIN)
     density = batches.area_density[counted].astype(np.float64)
     logs = np.log(density[density > 0])
     rate = (np.count_nonzero(density > batches.presence_above) + 0.5) / (density.size + 1)
+    if batches.observation is not None and batches.false_alarms is not None:
+        pi, phi = (float(v[counted].mean()) for v in (batches.observation, batches.false_alarms))
+        least = 0.5 / (density.size + 1)
+        rate = max(-np.expm1((np.log1p(-rate) + phi) / max(pi, least)), least)
+        rate = min(rate, 1.0 - least)
     return {
         "base_rate": float(rate),
         "mean_log_percent": float(logs.mean()) if logs.size else -1.2,
@@ -287,8 +296,15 @@ def _without_watching(stage: Stage) -> Stage:
 def _maps(score: Array, batches: Batches) -> list[LogisticMap]:
     """One map per member, fitted on the validation cells."""
     held = ((batches.weight > 0) & (batches.role == VALIDATION))[:, : batches.n_cells]
-    present = batches.presence[:, : batches.n_cells][held] > 0
-    return [fit_logistic_map(member[held], present) for member in score]
+
+    def of(values: Array) -> Array:
+        return np.asarray(values[:, : batches.n_cells][held], dtype=np.float64)
+
+    error: tuple[Array, ...] = ()
+    if batches.observation is not None and batches.false_alarms is not None:
+        error = of(batches.observation), of(batches.false_alarms)
+    present = of(batches.presence) > 0
+    return [fit_logistic_map(member[held], present, *error) for member in score]
 
 
 def _forecasts(

@@ -9,7 +9,7 @@ those that each model chose on its own training folds.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -52,6 +52,8 @@ def pools_of(
     pools: Sequence[Sequence[str]],
     folds: Sequence[FoldPlan],
     keys: Mapping[tuple[str, int, str], str],
+    *,
+    of_truth: Collection[str] = (),
 ) -> Iterator[tuple[FoldPlan, dict[str, str] | NotRun]]:
     """Every fold of every pool, with the keys of its parts, or why it cannot be made.
 
@@ -59,14 +61,22 @@ def pools_of(
         pools: names of the models of each pool.
         folds: folds of the run.
         keys: finished fits by scheme, fold and model.
+        of_truth: models that forecast true landslides where the others forecast recorded ones;
+            probabilities of two different things are not mixed.
     """
     for parts in pools:
+        true = [part for part in parts if part in of_truth]
         for fold in folds:
             if not all(fold.models is None or part in fold.models for part in parts):
                 continue
             missing = [part for part in parts if (fold.scheme, fold.number, part) not in keys]
-            if missing:
+            if missing or 0 < len(true) < len(parts):
                 reason = f"a mixture with {', '.join(missing)}, which was not run"
+                if not missing:
+                    reason = (
+                        f"{', '.join(true)} forecasts true landslides, the others recorded ones: "
+                        "their mean would be a probability of neither"
+                    )
                 yield fold, NotRun(
                     scheme=fold.scheme, model=pool_name(parts), fold=fold.number, reason=reason
                 )  # fmt: skip
@@ -104,6 +114,7 @@ def pool_fits(parts: Mapping[str, StoredFit], predict: Array) -> StoredFit:
         "model": {"name": pool_name(names), "title": pool_title(names)}, "members": len(names),
         "seed": fits[0].record["seed"], "probability": "mean of its parts",
         "features": names, "units": ["forecast"] * len(names),
+        "true_presence": all(fit.record.get("true_presence", False) for fit in fits),
         "reads_rain": any(fit.record.get("reads_rain", False) for fit in fits), "seconds": 0.0,
     }  # fmt: skip
     return StoredFit(arrays=arrays, record=record)

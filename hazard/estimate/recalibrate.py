@@ -43,12 +43,17 @@ class LogisticMap:
         return expit(self.intercept + self.slope * _logit(score))
 
 
-def fit_logistic_map(score: Array, present: Array) -> LogisticMap:
-    """Fit the map on held-out cells.
+def fit_logistic_map(
+    score: Array, present: Array, observation: Array | float = 1.0,
+    false_alarms: Array | float = 0.0,
+) -> LogisticMap:  # fmt: skip
+    """Fit the map on held-out cells; with a detection error, to the probability of the truth.
 
     Args:
         score: (case,) in [0, 1].
-        present: (case,) True where there was a landslide.
+        present: (case,) True where a landslide was recorded.
+        observation: (case,) probability that a landslide is recorded.
+        false_alarms: (case,) expected false alarms.
 
     Raises:
         CannotFitError: no case, or cases of one kind alone.
@@ -71,8 +76,11 @@ def fit_logistic_map(score: Array, present: Array) -> LogisticMap:
 
     def loss(parameters: Array) -> tuple[float, Array]:
         eta = parameters[0] + parameters[1] * x
-        value = -(y * log_expit(eta) + (1 - y) * log_expit(-eta)).sum()
-        residual = expit(eta) - y
+        # The expected number of recorded events; 1 - exp(-number) is the probability of any.
+        number = np.maximum(-observation * log_expit(-eta) + false_alarms, 1e-300)
+        value = ((1 - y) * number - y * np.log(-np.expm1(-number))).sum()
+        with np.errstate(over="ignore"):
+            residual = observation * expit(eta) * ((1 - y) - y / np.expm1(number))
         prior = _PRIOR * (parameters[0] ** 2 + (parameters[1] - 1) ** 2)
         gradient = np.array([residual.sum(), (residual * x).sum()])
         gradient += 2 * _PRIOR * np.array([parameters[0], parameters[1] - 1])

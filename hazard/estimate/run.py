@@ -39,6 +39,7 @@ from hazard.estimate.telling import TrainingTeller
 from hazard.estimate.thresholds import best_thresholds
 from hazard.estimate.write import model_folder, write_models, write_predictions
 from stats.command.frame import Session
+from stats.laws.recorded import recorded_probability
 from stats.resampling.folds import TRAIN, VALIDATION
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -161,7 +162,8 @@ def _pools(
         for done in found if not isinstance(done, NotRun)
     }  # fmt: skip
     made: list[NotRun | dict[str, Any]] = []
-    for fold, own in pools_of(work.config.fit.pools, work.plan.folds, keys):
+    of_truth = [model.name for model in work.models if model.true_presence]
+    for fold, own in pools_of(work.config.fit.pools, work.plan.folds, keys, of_truth=of_truth):
         if isinstance(own, NotRun):
             made.append(own)
             continue
@@ -211,7 +213,9 @@ class _Work:
             features = features_of_cube(cube, progress=advance)
         return cls(
             cube=cube, config=config, session=session, plan=plan, base=base,
-            models=model_records(fit, plan, rain=has_rain(base)),
+            models=model_records(
+                fit, plan, rain=has_rain(base), detection_error=base.observation is not None
+            ),
             data_hash=arrays_hash(base.arrays()),
             networks=NetworkFitter(base, fit.network, fit.training),
             baselines=BaselineFitter(
@@ -293,13 +297,14 @@ class _Work:
         rate = float(targets.presence()[train].mean())
         for variant, members in forecasts.items():
             fields = combine(members, base_rate=rate)
-            arrays[f"{variant}/threshold"] = self._thresholds(fold, fields)
+            arrays[f"{variant}/threshold"] = self._thresholds(fold, model, fields)
             for name, found_values in fields.items():
                 kept = np.where(fold.predict, found_values, np.nan).astype(np.float32)
                 arrays[f"{variant}/{name}"] = kept
         record |= {
             "scheme": fold.scheme, "fold": fold.number, "fold_name": fold.name,
             "kind": model.kind, "name": model.name, **fold.counts, "base_rate": rate,
+            "true_presence": model.true_presence,
             "train_cells": fold.role_hash, "seconds": time.monotonic() - started,
         }  # fmt: skip
         return StoredFit(arrays=arrays, record=record)
@@ -337,16 +342,20 @@ class _Work:
             self._fold = (place, refit(self.base, fold.role))
         return self._fold[1]
 
-    def _thresholds(self, fold: FoldPlan, fields: Mapping[str, Array]) -> Array:
+    def _thresholds(self, fold: FoldPlan, model: ModelRecord, fields: Mapping[str, Array]) -> Array:
         """(criterion, level) thresholds on the validation part, else on the training part."""
         part = fold.role == VALIDATION
         use = part if part.any() else fold.role == TRAIN
         density = self.baselines.targets.area_density[use]
+        probability = fields["probability"][use]
+        if model.true_presence:
+            # What was recorded chooses, so the forecast of the record is cut.
+            error = (self.base.observation, self.base.false_alarms)
+            pi, phi = (np.asarray(v)[:, : self.base.n_cells][use] for v in error)
+            probability = recorded_probability(probability, pi, phi)
         columns = []
         for level in self.config.fit.evaluation.thresholds_percent:
-            p = exceedance(
-                fields["probability"][use], fields["mu"][use], fields["sigma"][use], level
-            )
+            p = exceedance(probability, fields["mu"][use], fields["sigma"][use], level)
             present = density > 0 if level == 0 else density >= level
             columns.append(list(best_thresholds(p, present).values()))
         return np.asarray(columns, dtype=np.float64).T

@@ -6,7 +6,8 @@ hurdle law forecasts it with
 .. math:: P(D \ge t) = p \; P(D \ge t \mid D > 0),
 
 the second factor from the lognormal law of density cut off at 100 percent. Nothing else is fitted
-for the higher thresholds.
+for the higher thresholds. Where the inventory has a detection error and the model forecasts true
+landslides, p is the probability of a recorded one: what was recorded is all there is to score with.
 """
 
 from __future__ import annotations
@@ -152,7 +153,7 @@ class ModelFields:
 
 
 def read_model(predictions: Predictions, scheme: str, model: str) -> ModelFields:
-    """Forecasts of one model under one scheme."""
+    """Forecasts of one model under one scheme, of what is recorded where it misses landslides."""
 
     def field(name: str) -> Array:
         return predictions.field(name, scheme, model)
@@ -162,7 +163,7 @@ def read_model(predictions: Predictions, scheme: str, model: str) -> ModelFields
         observed=predictions.observed & predictions.mask,
         fold=predictions.fold(scheme),
         density=predictions.area_density,
-        probability=field("probability"),
+        probability=predictions.recorded_probability(scheme, model),
         mu=field("mu"),
         sigma=field("sigma"),
         mean_percent=field("mean_percent"),

@@ -22,6 +22,9 @@ from hazard.predict.styles import style_text
 Array = np.ndarray[Any, np.dtype[Any]]
 # Upper end of a colour scale in percent: this quantile of the mapped values of all epochs.
 _SCALE_QUANTILE = 0.995
+DETECTION_ERROR = (
+    "in the likelihood: probability of a true landslide; law of the recorded area density"
+)
 
 
 def write_maps(
@@ -73,6 +76,8 @@ def maps_dataset(found: Sequence[HazardMaps], run: Predictions) -> Any:
                 "units": quantity.unit, "long_name": quantity.long_name,
                 "scheme": maps.scheme, "model": maps.model, "in_sample": int(maps.in_sample),
             }  # fmt: skip
+            if run.of_truth(maps.model):
+                attrs["detection_error"] = DETECTION_ERROR
             variables[f"{maps.source}_{quantity.name}"] = (
                 ("epoch", "y", "x"), maps.values[quantity.name], attrs,
             )  # fmt: skip
@@ -121,6 +126,8 @@ def _write_one(
         "epoch_end": epoch["end"], "scheme": maps.scheme, "model": maps.model,
         "in_sample": int(maps.in_sample),
     }  # fmt: skip
+    if run.of_truth(maps.model):
+        tags["detection_error"] = DETECTION_ERROR
     if run.synthetic:
         tags["SYNTHETIC"] = "yes: nothing here was observed"
     write_cog(

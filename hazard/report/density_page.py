@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from hazard.report.chosen import curve_models, epochs_in
+from hazard.report.detection_error import scored_lines
 from hazard.report.page import Page, absent, sentence, shown
 from hazard.report.scores_tables import main_scheme
 from hazard.report.source import Source
@@ -29,6 +30,7 @@ def density_page(source: Source) -> Page:
             parts=[absent("Density", "no scheme of held-out data was scored")],
         )  # fmt: skip
     parts = [
+        *scored_lines(source),
         heading("Observed against expected density", 2),
         *_scatter(source, scheme, model),
         heading("Total landslide area", 2),
@@ -52,7 +54,7 @@ def _scatter(source: Source, scheme: str, model: str) -> list[str]:
     predictions = source.predictions
     if predictions is None or not predictions.has(scheme, model):
         return [absent("The figure", "there are no held-out predictions")]
-    expected = predictions.expected_percent(scheme, model)
+    expected = predictions.recorded_percent(scheme, model)
     usable = predictions.observed & predictions.mask & np.isfinite(expected)
     panels = []
     for index, name in enumerate(source.epoch_names):

@@ -10,6 +10,7 @@ import numpy as np
 
 from hazard.archive.names import FINAL_SCHEME
 from hazard.archive.predictions import Predictions
+from hazard.report.detection_error import mapped_lines
 from hazard.report.page import Page, absent, sentence, shown
 from hazard.report.source import Source
 from stats.command.map_panels import MapPanel, PanelKind, colour_limits, draw_map_pages
@@ -66,6 +67,7 @@ def maps_page(source: Source) -> Page:
             "**hazard is their product, the expected density in percent of the cell per epoch, "
             "and not a probability**. Epochs differ in length (see the data page)."
         ),
+        *mapped_lines(source, model),
         sentence(
             f"Coordinates are easting and northing in {escape(source.cube.grid.crs.to_string())}; "
             "north is up. Cells outside the study mask are grey. The same maps as files for a GIS "

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hazard.report.detection_error import of_truth, scored_lines
 from hazard.report.evaluation import CEILING, MEAN, NOT_RUN
 from hazard.report.page import Page, absent, sentence, shown
 from hazard.report.score_names import (
@@ -44,7 +45,7 @@ def scores_page(source: Source) -> Page:
             name="scores", title=title, summary="Not in this run.",
             parts=[absent("Scores", "there is no scoreboard")],
         )  # fmt: skip
-    parts = [heading("In short", 2), *verdict_parts(source)]
+    parts = [heading("In short", 2), *verdict_parts(source), *scored_lines(source)]
     if scheme is not None:
         parts += [
             heading(f"Scores with intervals: {source.scheme_title(scheme)}", 2),
@@ -219,6 +220,10 @@ def _models(source: Source) -> list[str]:
         for name, m in source.models.items()
     ]
     header = ["name here", "what it is", "kind", "reads the past", "rain", "probability"]
+    if of_truth(source):
+        header.append("forecasts")
+        for row, m in zip(rows, source.models.values(), strict=True):
+            row.append("true landslides" if m.true_presence else "the record")
     return [table(header, rows)]
 
 

@@ -17,6 +17,7 @@ import numpy as np
 from stats.case_arrays import BoolArray, FloatArray, IntArray
 from stats.command.errors import DataError
 from stats.laws.hurdle import Hurdle, hurdle_lognormal
+from stats.laws.recorded import recorded_probability
 from stats.residuals.cases import ForecastCases
 
 STORE, LAYOUT, VERSION = "predictions.zarr", "hazard-predictions", 1
@@ -58,13 +59,20 @@ class HeldOut:
         ]  # fmt: skip
 
     def fields(self, scheme: str, model: str) -> dict[str, FloatArray]:
-        """(epoch, y, x) probability, mu and sigma; NaN where nothing was forecast."""
+        """(epoch, y, x) probability, mu and sigma; NaN where nothing was forecast.
+
+        Of a model that forecasts true landslides the probability is that of a recorded one.
+        """
         at = (
             [s["name"] for s in self.schemes].index(scheme),
             [m["name"] for m in self.models].index(model),
         )
         names = ("probability", "mu", "sigma")
-        return {name: np.asarray(self.root[name][at], dtype=np.float64) for name in names}
+        found = {name: np.asarray(self.root[name][at], dtype=np.float64) for name in names}
+        if self.models[at[1]].get("true_presence", False):
+            error = (self.root[name][:] for name in ("observation_probability", "false_alarms"))
+            found["probability"] = recorded_probability(found["probability"], *error)
+        return found
 
     def covers(self, scheme: str, model: str) -> bool:
         """True where the model forecast anything under the scheme."""
