@@ -15,7 +15,7 @@ from hazard.errors import DataError
 from hazard.geo.grid import Grid
 from hazard.training.losses.recorded import recorded_log_loss
 
-N, DRAWS = 4000, 400
+N, DRAWS = 3000, 150
 BETA = np.array([-1.2, 0.7])
 
 
