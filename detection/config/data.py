@@ -27,7 +27,9 @@ class EmbeddedConfig(Section):
     epochs: Count = 2
     """dates after the event; each has the date before as its earlier image"""
     sites: Count = 1
-    """places per region"""
+    """places per region; they may adjoin"""
+    gap_px: Annotated[int, Field(ge=0, le=1024)] = 0
+    """ground between them, at least [px]"""
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     """seed of the scenes; the study's own seed leaves them as they are"""
     truth: Literal["visible", "new"] = "visible"

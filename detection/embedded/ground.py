@@ -134,7 +134,7 @@ def world_parameters(config: WorldConfig, region: Region) -> Parameters:
 
 def build_region(settings: EmbeddedSettings, region: Region) -> RegionWorld:
     """The world of a region: terrain, rivers and landslides of every epoch."""
-    side_km = settings.extent_m / 1000.0
+    side_km = settings.pitch_m / 1000.0
     tiles = math.ceil(math.sqrt(settings.sites)) + 2
     # Whole tiles for the sites to choose from, and a margin that casts shadows into them.
     choice_km = max(min(tiles * side_km, MOST_KM), 1.5 * side_km * (tiles - 2))
@@ -197,10 +197,10 @@ def build_region(settings: EmbeddedSettings, region: Region) -> RegionWorld:
 
 def site_grids(settings: EmbeddedSettings, world: RegionWorld) -> tuple[Grid, ...]:
     """Grids of the sites: tiles whose failed shares are nearest to the ones wanted."""
-    side = settings.size_px * settings.pixel_m
+    side, pitch = settings.extent_m, settings.pitch_m
     rows = world.elevation_m.shape[0] * WORLD_PIXEL_M
-    n = int((rows - 2 * MARGIN_M) // side)
-    start = math.floor((rows - n * side) / 2 / settings.pixel_m) * settings.pixel_m
+    n = int((rows - 2 * MARGIN_M) // pitch)
+    start = math.floor((rows - n * pitch) / 2 / settings.pixel_m) * settings.pixel_m
     t = world.transform
     drawn = world.landslides.epoch >= 0
     polygons, epoch = world.landslides.polygon[drawn], world.landslides.epoch[drawn]
@@ -208,7 +208,7 @@ def site_grids(settings: EmbeddedSettings, world: RegionWorld) -> tuple[Grid, ..
     found = []
     for r in range(n):
         for c in range(n):
-            west, north = t.c + start + c * side, t.f - start - r * side
+            west, north = t.c + start + c * pitch, t.f - start - r * pitch
             box = shapely.box(west, north - side, west + side, north)
             inside = tree.query(box)
             share = shapely.area(shapely.intersection(polygons[inside], box)) / side**2

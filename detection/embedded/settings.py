@@ -22,7 +22,8 @@ class EmbeddedSettings:
         size_px: side of a scene [px].
         pixel_m: side of a pixel [m]; 3, 5 and 10 are those of the sensors that the papers used.
         epochs: dates after the event, 1 to 8; each is a scene and has the date before as `pre`.
-        sites: places per region; their scenes do not overlap.
+        sites: places per region; their scenes do not overlap, but may adjoin.
+        gap_px: ground between the scenes of a region, at least [px].
         seed: root of every random draw.
         truth: mask of the scenes: all landslides that are still bare ("visible"), as a mapper of
             one image draws them, or those that failed since the image before ("new").
@@ -50,6 +51,7 @@ class EmbeddedSettings:
     pixel_m: float = 5.0
     epochs: int = 3
     sites: int = 1
+    gap_px: int = 0
     seed: int = 0
     truth: Literal["visible", "new"] = "visible"
     lookalikes: float = 1.0
@@ -73,6 +75,7 @@ class EmbeddedSettings:
             ("pixel_m", 1.0, 15.0),
             ("epochs", 1, MAXIMUM_EPOCHS),
             ("sites", 1, 64),
+            ("gap_px", 0, 1024),
             ("seed", 0, 2**31),
             ("lookalikes", 0.0, 1.5),
             ("dem_pixel_m", 5.0, 100.0),
@@ -93,6 +96,11 @@ class EmbeddedSettings:
     def extent_m(self) -> float:
         """Side of a scene [m]."""
         return self.size_px * self.pixel_m
+
+    @property
+    def pitch_m(self) -> float:
+        """Distance between the corners of neighbouring places [m]."""
+        return (self.size_px + self.gap_px) * self.pixel_m
 
     @property
     def settings_hash(self) -> str:

@@ -8,6 +8,7 @@ import shapely
 from rasterio.features import rasterize
 
 from detection.config.data import EmbeddedConfig
+from detection.embedded.ground import build_region, site_grids
 from detection.embedded.regions import REGIONS
 from detection.embedded.settings import EmbeddedSettings
 from detection.embedded.study import EmbeddedStudy, render_scenes, render_study
@@ -111,6 +112,15 @@ def test_fewer_lookalikes_leave_less_bare_ground(study: EmbeddedStudy) -> None:
     few = render_study(replace(SETTINGS, lookalikes=0.2))
     assert bare_share(few) < 0.6 * bare_share(study)
     np.testing.assert_array_equal(few.inventories[0].visible, study.inventories[0].visible)
+
+
+def test_places_keep_their_gap() -> None:
+    settings = replace(SETTINGS, size_px=64, sites=5, gap_px=48)
+    world = build_region(settings, settings.region("nepal_like"))
+    boxes = [shapely.box(*grid.bounds) for grid in site_grids(settings, world)]
+    apart = shapely.distance(np.array(boxes)[:, None], np.array(boxes))
+    assert len(boxes) == 5
+    assert apart[np.triu_indices(5, 1)].min() >= 48 * settings.pixel_m - 1e-6
 
 
 def test_configurations_reach_every_setting() -> None:
