@@ -1,14 +1,13 @@
 r"""The log loss of a record that misses some of what happened and shows some that did not.
 
 With the probability p of at least one landslide in a cell, each recorded with probability
-:math:`\pi`, and :math:`\phi` false alarms expected there, the record shows something with
+$\pi$, and $\phi$ false alarms expected there, the record shows something with
 
-.. math:: 1 - (1 - p)^\pi\, e^{-\phi} = 1 - e^{-m}, \qquad
-          m = \pi\,\mathrm{softplus}(\text{logit}) + \phi,
+$$ 1 - (1 - p)^\pi\, e^{-\phi} = 1 - e^{-m}, \qquad m = \pi \ln(1 + e^{\text{logit}}) + \phi, $$
 
-since :math:`-\ln(1 - p) = \mathrm{softplus}(\text{logit})`. Here m is the expected number of
-recorded events. Everything is computed from :math:`\ln m`, so that neither a logit of -80 nor
-one of 80 makes a zero of a probability, an infinity of a loss or NaN of a gradient in float32.
+since $-\ln(1 - p) = \ln(1 + e^{\text{logit}})$. Here m is the expected number of recorded events.
+Everything is computed from $\ln m$, so that neither a logit of -80 nor one of 80 makes a zero of
+a probability, an infinity of a loss or NaN of a gradient in float32.
 """
 
 from __future__ import annotations
