@@ -93,6 +93,8 @@ def presence_rows(error, detected, reference, cells, level, rng):
     q = (np.arange(SIZE_CLASSES) + 0.5) / SIZE_CLASSES
     areas = np.quantile(error.calibration.reference_m2, q)
     pi, phi = observation_draws(model, slope, share[kept], areas, cells.cell_area_m2 / 1e6)
+    epoch = np.nonzero(kept)[0]
+    pi, phi = pi * error.factors.recall[epoch], phi * error.factors.false[epoch]
     design = np.stack([np.ones(slope.size), slope_coordinate(slope)], axis=1)
     rows = []
     for way, observation, false in (

@@ -21,7 +21,8 @@ from detection.map.folder import (
 )
 from detection.map.held_out import HeldOut, Mask, held_out, inventory_crs_grid, slope_on
 from detection.observation.against_truth import SizeRows, size_rows, true_sizes
-from detection.observation.calibration import Calibration, of_blocks
+from detection.observation.by_epoch import EpochFactors, epoch_factors
+from detection.observation.calibration import Calibration, of_blocks, pooled
 from detection.observation.estimate import estimate
 from detection.observation.layer import observation_layer, write_observation_layer
 from detection.observation.model import ObservationModel, read_model, write_model
@@ -81,6 +82,7 @@ class DetectionError:
     Attributes:
         model: detection error, or None.
         calibration: what it was estimated on; None where it was stored.
+        factors: how each epoch departs from all together; None where the model was stored.
         checks: what the checking blocks tell; None where there are none.
         sizes_model: the same for the landslides of `sizes` where those are larger ones.
         sizes: exponent and total area, on all of the ground and on that which checks.
@@ -92,6 +94,7 @@ class DetectionError:
 
     model: ObservationModel | None = None
     calibration: Calibration | None = None
+    factors: EpochFactors | None = None
     checks: Calibration | None = None
     sizes_model: ObservationModel | None = None
     sizes: SizeRows | None = None
@@ -206,7 +209,8 @@ def _stored(
     checks = None
     if reference is not None:
         everything = survey.anywhere
-        checks = calibrate_series(detected, reference, survey, everything, minimum_m2=least)
+        parts = calibrate_series(detected, reference, survey, everything, minimum_m2=least)
+        checks = pooled(parts)
     return DetectionError(
         model=model, checks=checks, survey=survey, words=tuple(words),
         ground=None if reference is None else survey.anywhere,
@@ -228,7 +232,8 @@ def _estimated(
     found = _model_of(config, ground, survey, detected, reference, least)
     if isinstance(found, str):
         return DetectionError(words=(*ground.words, f"No detection error: {found}."))
-    model, calibration, checks = found
+    model, parts, checks = found
+    factors = epoch_factors(model, parts)
     above = config.error.sizes_above_m2
     larger = None
     if above is not None and above > least:
@@ -239,12 +244,20 @@ def _estimated(
         f"or more ({model.n_found} found) and {model.n_false} false alarms in {model.n_blocks} "
         "blocks; what counts is what is new or grown in an epoch.",
         *(f"Note: {note}." for note in model.notes),
+        "By epoch, landslides found and false alarms over those expected: "
+        + "; ".join(
+            f"{epoch.epoch.name} {recall:.2f}, {false:.2f}"
+            for epoch, recall, false in zip(
+                detected.epochs, factors.recall, factors.false, strict=True
+            )
+        )
+        + ".",
     ]
     if isinstance(larger, str):
         words.append(f"Exponent and total are not carried on: {larger}.")
     return DetectionError(
         model=model, sizes_model=None if larger is None or isinstance(larger, str) else larger[0],
-        calibration=calibration, checks=checks,
+        calibration=pooled(parts), factors=factors, checks=checks,
         ground=ground.checks if ground.checks.any() else None, survey=survey, words=tuple(words),
     )  # fmt: skip
 
@@ -256,12 +269,13 @@ def _model_of(
     detected: MultiTemporal,
     reference: MultiTemporal,
     least_m2: float,
-) -> tuple[ObservationModel, Calibration, Calibration | None] | str:
-    """Model of the calibrating blocks, or why there is none."""
+) -> tuple[ObservationModel, list[Calibration], Calibration | None] | str:
+    """Model of the calibrating blocks and their epochs, the other blocks; or why there is none."""
     own = config.error
     try:
-        whole = calibrate_series(detected, reference, survey, ground.allowed, minimum_m2=least_m2)
-        part = of_blocks(whole, ground.blocks)
+        epochs = calibrate_series(detected, reference, survey, ground.allowed, minimum_m2=least_m2)
+        parts = [of_blocks(epoch, ground.blocks) for epoch in epochs]
+        part, whole = pooled(parts), pooled(epochs)
         n = part.reference_m2.size
         if n < own.least_landslides:
             return (
@@ -275,7 +289,7 @@ def _model_of(
     except DataError as error:
         return str(error)
     rest = np.setdiff1d(whole.block_names, ground.blocks)
-    return model, part, of_blocks(whole, rest) if rest.size else None
+    return model, parts, of_blocks(whole, rest) if rest.size else None
 
 
 def _sizes(
@@ -342,7 +356,7 @@ def _write_layer(
     layer = observation_layer(
         model, cells, slope_deg=_by_cell(slope, factor), areas_m2=sizes,
         seen_share=np.stack([_by_cell(one, factor) for one in seen]),
-        epochs=[parts.epoch.name for parts in detected.epochs],
+        epochs=[parts.epoch.name for parts in detected.epochs], factors=found.factors,
     )  # fmt: skip
     write_observation_layer(path, layer)
 

@@ -134,8 +134,8 @@ def calibrate_epochs(
     block_m: float,
     minimum_m2: float,
     origin: tuple[float, float] = (0.0, 0.0),
-) -> Calibration:
-    """One calibration from several epochs of the same ground; a block is one through all of them.
+) -> tuple[Calibration, ...]:
+    """Calibrations of several epochs of the same ground; a block has one label in all of them.
 
     Args:
         matched: of each epoch.
@@ -146,31 +146,33 @@ def calibrate_epochs(
         block_m: as in `calibrate`.
         minimum_m2: likewise.
         origin: likewise.
-
-    Raises:
-        DataError: no reference landslide in any epoch.
     """
-    parts = [
+    return tuple(
         _calibrated(
             one, counts, slope_at=slope_at, ground=ground, block_m=block_m,
             minimum_m2=minimum_m2, origin=origin,
         )
         for one, ground, counts in zip(matched, grounds, inside, strict=True)
-    ]  # fmt: skip
+    )  # fmt: skip
+
+
+def pooled(parts: Sequence[Calibration]) -> Calibration:
+    """All epochs of `calibrate_epochs` together.
+
+    Raises:
+        DataError: no reference landslide in any epoch.
+    """
     if not any(part.reference_m2.size for part in parts):
         raise DataError("calibration", found="no reference landslide", expected="some")
-    names = parts[0].block_names
-    if any(not np.array_equal(part.block_names, names) for part in parts):
+    first = parts[0]
+    if any(not np.array_equal(part.block_names, first.block_names) for part in parts):
         raise ValueError("found other blocks in some epochs; expected the same ground in all")
-    joined = {
+    joined: dict[str, Any] = {
         field.name: np.concatenate([getattr(part, field.name) for part in parts])
         for field in fields(Calibration)
         if field.name not in ("ground_km2", "block_names", "minimum_m2", "with_terrain")
     }
-    return Calibration(
-        **joined, ground_km2=np.sum([part.ground_km2 for part in parts], axis=0),
-        block_names=names, minimum_m2=minimum_m2, with_terrain=slope_at is not None,
-    )  # fmt: skip
+    return replace(first, **joined, ground_km2=np.sum([part.ground_km2 for part in parts], axis=0))
 
 
 def _calibrated(

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from detection.observation.by_epoch import EpochFactors
 from detection.observation.model import ObservationModel, false_rate_of
 from hazard.errors import DataError
 from hazard.geo.grid import Grid
@@ -65,6 +66,7 @@ def observation_layer(
     seen_share: ArrayLike,
     areas_m2: ArrayLike,
     epochs: Sequence[str],
+    factors: EpochFactors | None = None,
 ) -> Any:
     """The layer as a CF data set.
 
@@ -75,6 +77,7 @@ def observation_layer(
         seen_share: (epoch, y, x) share of each cell that each epoch looked at.
         areas_m2: (k,) sample of sizes of true landslides.
         epochs: names of the epochs.
+        factors: how each epoch departs from all together; None: no epoch does.
 
     Returns:
         `xarray.Dataset` on (epoch, y, x): ``observation_probability`` and its standard deviation
@@ -105,19 +108,26 @@ def observation_layer(
     rates = np.stack([false_rate_of(model.named(d), slope) for d in range(len(model.draws))])
     false, false_sd = model.false_rate_per_km2(slope) * km2, rates.std(axis=0, ddof=1) * km2
     dims = ("epoch", "y", "x")
+    one = np.ones(len(epochs))
+    own = EpochFactors(recall=one, false=one) if factors is None else factors
 
-    def layer(values: FloatArray, unit: str, meaning: str) -> Any:
-        whole = (share * values[None]).astype(np.float32)
-        return (dims, whole, {"units": unit, "long_name": meaning})
+    def layer(values: FloatArray, factor: FloatArray, most: float, meaning: str) -> Any:
+        by_epoch = np.minimum(factor[:, None, None] * values[None], most)
+        whole = (share * by_epoch).astype(np.float32)
+        return (dims, whole, {"units": "1", "long_name": meaning})
 
     return cf_dataset(
         {
             "observation_probability": layer(
-                recall, "1", "probability that a landslide in the cell is recorded"
+                recall, own.recall, 1.0, "probability that a landslide in the cell is recorded"
             ),
-            "observation_probability_sd": layer(recall_sd, "1", "its standard deviation"),
-            "false_alarms": layer(false, "1", "expected false alarms in the cell"),
-            "false_alarms_sd": layer(false_sd, "1", "their standard deviation"),
+            "observation_probability_sd": layer(
+                recall_sd, own.recall, np.inf, "its standard deviation"
+            ),
+            "false_alarms": layer(
+                false, own.false, np.inf, "expected false alarms in the cell"
+            ),
+            "false_alarms_sd": layer(false_sd, own.false, np.inf, "their standard deviation"),
         },
         grid,
         coords={"epoch": xr.Variable(("epoch",), np.arange(len(epochs), dtype=np.int32),

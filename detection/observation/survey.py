@@ -158,8 +158,8 @@ def calibrate_series(
     allowed: Bool[ndarray, "y x"],
     *,
     minimum_m2: float,
-) -> Calibration:
-    """What every block of some ground tells of the detector, all epochs together.
+) -> tuple[Calibration, ...]:
+    """What every block of some ground tells of the detector, epoch by epoch.
 
     Blocks are numbered as by `Survey.points(allowed)`.
 
@@ -169,9 +169,6 @@ def calibrate_series(
         survey: ground that both looked at, in the coordinate system of both.
         allowed: ground that neither trained the network nor chose its threshold.
         minimum_m2: smallest gain that counts [m2].
-
-    Raises:
-        DataError: no reference landslide there.
     """
     x, y, _ = survey.points(allowed)
     row, column = np.nonzero(allowed)

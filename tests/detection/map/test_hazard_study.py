@@ -1,10 +1,12 @@
 """The configuration of hazard.fit, and the comparison of what two of its runs are worth."""
 
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import yaml
+import zarr
 
 from detection.map.hazard_run import merged_study, run_hazard, write_study
 from detection.map.skill import DIFFERENCES, skill_rows
@@ -67,8 +69,13 @@ def runs(tmp_path_factory):
     for side, field, mapped in sides:
         folder = tmp_path_factory.mktemp(side)
         forecasts = {("forward_chaining", "network"): law_fields(field, mu)}
-        planted_run(folder, mapped, forecasts, models=[model("network", "network")])
+        record = replace(model("network", "network"), true_presence=side == "carried")
+        planted_run(folder, mapped, forecasts, models=[record])
         folders[side] = folder
+    # What the detector records of it is another probability, which is not the one to be scored.
+    root = zarr.open_group(folders["carried"] / "predictions.zarr", mode="r+")
+    for name, value in (("observation_probability", 0.5), ("false_alarms", 0.1)):
+        root.create_array(name, data=np.full(p.shape, value, dtype=np.float32))
     return folders
 
 
@@ -131,8 +138,6 @@ def test_other_cells_or_schemes_are_refused(runs, tmp_path):
         scored(runs, scheme="spatial_blocks")
     moved = tmp_path / "moved"
     shutil.copytree(runs["detected"], moved)
-    import zarr
-
     root = zarr.open_group(moved / "predictions.zarr", mode="r+", use_consolidated=False)
     root["x"][:] = np.asarray(root["x"][:]) + 500.0
     with pytest.raises(DataError, match="other cells"):

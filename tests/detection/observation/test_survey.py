@@ -12,7 +12,10 @@ from detection.inventory.ground import as_geometries
 from detection.inventory.records import TrackingSettings
 from detection.inventory.track import track
 from detection.observation.against_truth import size_rows, true_sizes
-from detection.observation.calibration import of_blocks
+from detection.observation.by_epoch import epoch_factors
+from detection.observation.calibration import of_blocks, pooled
+from detection.observation.estimate import estimate
+from detection.observation.layer import observation_layer
 from detection.observation.model import NAMES, ObservationModel
 from detection.observation.survey import (
     Survey,
@@ -53,6 +56,10 @@ def survey(*found, block_m=1000.0):
     return Survey(pixels=PIXELS, slope_deg=SLOPE, seen=seen, block_m=block_m)
 
 
+def calibrated(*given, **options):
+    return pooled(calibrate_series(*given, **options))
+
+
 A, B, C = square(110, 110), square(2510, 510), square(3510, 1510)
 FALSE = square(1510, 1510, 20)
 
@@ -74,10 +81,10 @@ def test_a_landslide_under_cloud_is_no_miss_and_no_late_find():
     seen = as_seen(reference, detected)
     ground = survey(detected, reference)
     whole = np.ones(PIXELS.shape, dtype=bool)
-    found = calibrate_series(detected, seen, ground, whole, minimum_m2=200.0)
+    found = calibrated(detected, seen, ground, whole, minimum_m2=200.0)
     assert (found.reference_m2.size, int(found.found.sum()), found.false_m2.size) == (2, 2, 0)
     # With what the reference knew at once, it would be missed in one epoch and false in the next.
-    naive = calibrate_series(detected, reference, ground, whole, minimum_m2=200.0)
+    naive = calibrated(detected, reference, ground, whole, minimum_m2=200.0)
     assert naive.false_m2.size == 1
     assert found.ground_km2.sum() == pytest.approx(8.0 + 8.0 - 2.0)
 
@@ -86,9 +93,7 @@ def test_late_finds_are_false_alarms_of_the_later_epoch():
     reference = series(([A, B], GROUND), ([A, B], GROUND))
     detected = series(([A], GROUND), ([A, B], GROUND))
     whole = np.ones(PIXELS.shape, dtype=bool)
-    found = calibrate_series(
-        detected, reference, survey(detected, reference), whole, minimum_m2=200.0
-    )
+    found = calibrated(detected, reference, survey(detected, reference), whole, minimum_m2=200.0)
     assert (found.reference_m2.size, int(found.found.sum()), found.false_m2.size) == (2, 1, 1)
     assert found.slope_deg.tolist() == [15.0, 35.0]
     assert found.false_slope_deg.tolist() == [35.0]
@@ -101,7 +106,7 @@ def test_blocks_are_the_same_ground_in_every_epoch_and_can_be_dealt_out():
     allowed = np.ones(PIXELS.shape, dtype=bool)
     allowed[PIXELS.y > 1000] = PIXELS.x > 1000
     x, y, label = ground.points(allowed)
-    found = calibrate_series(detected, reference, ground, allowed, minimum_m2=200.0)
+    found = calibrated(detected, reference, ground, allowed, minimum_m2=200.0)
     # Of 8 blocks one is not allowed.
     assert np.array_equal(found.block_names, np.unique(label))
     assert found.block_names.size == 7
@@ -121,9 +126,7 @@ def test_what_lies_on_other_ground_still_tells_whether_its_partner_was_found():
     reference = series(([(960, 500, 1000, 540)], GROUND))
     detected = series(([(960, 500, 1200, 540)], GROUND))
     allowed = np.broadcast_to(PIXELS.x < 1000, PIXELS.shape)
-    found = calibrate_series(
-        detected, reference, survey(detected, reference), allowed, minimum_m2=200.0
-    )
+    found = calibrated(detected, reference, survey(detected, reference), allowed, minimum_m2=200.0)
     assert found.found.tolist() == [True]
     assert found.ln_ratio[0] == pytest.approx(np.log(6.0))
 
@@ -133,7 +136,7 @@ def test_no_reference_landslide_at_all_is_refused():
     empty = series(([], GROUND))
     whole = np.ones(PIXELS.shape, dtype=bool)
     with pytest.raises(DataError, match="no reference landslide"):
-        calibrate_series(detected, empty, survey(detected, empty), whole, minimum_m2=200.0)
+        calibrated(detected, empty, survey(detected, empty), whole, minimum_m2=200.0)
 
 
 def test_gains_are_counted_where_both_looked():
@@ -144,6 +147,37 @@ def test_gains_are_counted_where_both_looked():
         found, survey(found, other), np.ones(PIXELS.shape, dtype=bool), minimum_m2=200.0
     )
     assert (areas.tolist(), slopes.tolist()) == ([1600.0, 1600.0], [15.0, 35.0])
+
+
+def test_an_epoch_of_more_false_alarms_is_told_from_the_others():
+    rng = np.random.default_rng(1)
+    places = [square(x, y) for x in range(100, 3900, 200) for y in range(100, 1900, 200)]
+    false = [square(x + 100, y + 100, 20) for x, y, *_ in places]
+    order = rng.permutation(len(places))
+    first, second = ([places[i] for i in part] for part in np.array_split(order, 2))
+    reference = series((first, GROUND), (first + second, GROUND))
+    seen = [*first[: len(first) // 2]], [*second[::2]]
+    alarms = [false[i] for i in order[:40]], [false[i] for i in order[40:50]]
+    detected = series(
+        (seen[0] + alarms[0], GROUND), (seen[0] + seen[1] + alarms[0] + alarms[1], GROUND)
+    )
+    whole = np.ones(PIXELS.shape, dtype=bool)
+    parts = calibrate_series(
+        detected, reference, survey(detected, reference), whole, minimum_m2=200.0
+    )
+    assert [part.false_m2.size for part in parts] == [40, 10]
+    model = estimate(pooled(parts), rng=rng, draws=50)
+    factors = epoch_factors(model, parts)
+    assert factors.recall == pytest.approx([1.0, 1.0], abs=0.05)
+    # 40 and 10 of 25 expected each, drawn towards 1 by five of five.
+    assert factors.false == pytest.approx([45 / 30, 15 / 30], abs=0.05)
+    layer = observation_layer(
+        model, PIXELS, slope_deg=SLOPE, seen_share=np.ones((2, *PIXELS.shape)),
+        areas_m2=[1600.0], epochs=["one", "two"], factors=factors,
+    )  # fmt: skip
+    ratio = layer["false_alarms"][0] / layer["false_alarms"][1]
+    assert np.allclose(ratio, factors.false[0] / factors.false[1], rtol=1e-4)
+    assert float(layer["observation_probability"].max()) <= 1.0
 
 
 def half_blind(**changes):
