@@ -137,6 +137,10 @@ def test_a_dry_run_writes_nothing_and_names_the_scenes(study, tmp_path):
     lines = "\n".join(map_lines(load_map_config(study / "way.yaml"), tmp_path / "run"))
     assert "first: 2015-06-01 to 2015-06-01, one" in lines
     assert "reference inventories" in lines
+    assert "detection error" not in lines
+    config = load_map_config(study / "way.yaml", overrides=["error.ground=all"])
+    told = "\n".join(map_lines(config, tmp_path / "run"))
+    assert "Would estimate the detection error on 50 %" in told
     assert not (tmp_path / "run").exists()
 
 
@@ -188,15 +192,34 @@ def test_help_starts_nothing_heavy():
     assert done.stdout.strip() == "[]"
 
 
-@pytest.mark.nightly
-def test_the_smoke_twin_goes_the_whole_way(tmp_path):
+def whole_way(out, *more):
     from pathlib import Path
 
     root = Path(__file__).resolve().parents[3]
     command = [sys.executable, "-m", "detection.map", "configs/images_to_hazard_smoke.yaml"]
-    subprocess.run([*command, "--out", str(tmp_path / "way"), "--quiet"], cwd=root, check=True)
-    skill = pd.read_csv(tmp_path / "way" / "hazard_skill.csv")
-    assert set(skill["side"]) == {"detected", "reference", "difference"}
-    page = (tmp_path / "way" / "report" / "html" / "hazard.html").read_text(encoding="utf-8")
-    assert "What detection costs" in page
+    subprocess.run([*command, *more, "--out", str(out), "--quiet"], cwd=root, check=True)
+    return (out / "report" / "html" / "hazard.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_the_smoke_twin_goes_the_whole_way(tmp_path):
+    page = whole_way(tmp_path / "way")
     assert "SYNTHETIC" in page
+    assert (tmp_path / "way" / "hazard_carried" / "report" / "html" / "index.html").exists()
+    assert not (tmp_path / "way" / "hazard_detected").exists()
+    used = yaml.safe_load((tmp_path / "way" / "hazard_carried.yaml").read_text())["target"]
+    assert used["observation"].endswith("inventory/observation.nc")
+    page = (tmp_path / "way" / "report" / "html" / "error.html").read_text(encoding="utf-8")
+    assert "Ground that did not calibrate" in page
+
+
+@pytest.mark.nightly
+def test_hazard_is_fitted_on_all_inventories_and_compared(tmp_path):
+    page = whole_way(
+        tmp_path / "way", "--set", "hazard.plain=true", "--set", "hazard.reference=true"
+    )
+    skill = pd.read_csv(tmp_path / "way" / "hazard_skill.csv")
+    assert set(skill["side"]) == {
+        "detected", "carried", "reference", "difference", "carried_difference", "gain",
+    }  # fmt: skip
+    assert "What detection costs" in page
