@@ -69,7 +69,7 @@ def cube_panels(cube: Cube) -> list[MapPanel]:
     """One panel per static layer and per epoch of the others, in reading order."""
     mask = np.asarray(cube.root["mask"].isel(epoch=0).values, dtype=np.bool_)
     panels = _epoch_panels(cube, "area_density", cube.root, "landslides", "log", mask)
-    for name, title in (("observation_probability", "recorded share"),
+    for name, title in (("observation_probability", "chance of record"),
                         ("false_alarms", "false alarms")):  # fmt: skip
         if name in cube.root:
             panels += _epoch_panels(cube, name, cube.root, title, "sequential", mask)
