@@ -162,7 +162,7 @@ def _interval(row: Mapping[str, Any]) -> str:
 
 
 def _number(value: float) -> str:
-    return f"{value:,.0f}" if value >= 1000 else f"{value:.3f}"
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3f}"
 
 
 def _sizes_figure(rows: Sequence[Mapping[str, Any]], path: Path, *, synthetic: bool) -> Path:

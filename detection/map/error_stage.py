@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy import ndarray
+from pyproj import Transformer
 
 from detection.config.map import MapConfig
 from detection.inventory.records import MultiTemporal
@@ -37,7 +38,7 @@ from detection.runs.record import write_table
 from hazard.errors import DataError
 from hazard.geo.grid import Grid
 from hazard.geo.raster import read_info
-from stats.case_arrays import FloatArray
+from stats.case_arrays import BoolArray, FloatArray
 from stats.command.frame import Session
 
 PIXEL_M = 50.0
@@ -89,6 +90,7 @@ class DetectionError:
         ground: pixels of the checking ground, of `survey`; None where nothing is checked.
         survey: all of the ground.
         observation: netCDF that a hazard study takes; None without a model or a study.
+        cells: of the hazard study; None without one.
         words: which ground, how many landslides, and why something is missing.
     """
 
@@ -101,7 +103,21 @@ class DetectionError:
     ground: Mask | None = None
     survey: Survey | None = None
     observation: Path | None = None
+    cells: Grid | None = None
     words: tuple[str, ...] = ()
+
+    def scored(self, x: FloatArray, y: FloatArray) -> BoolArray:
+        """Whether points in the coordinate system of the cells lie on the checking ground.
+
+        Raises:
+            ValueError: nothing is checked.
+        """
+        if self.ground is None or self.survey is None or self.cells is None:
+            raise ValueError("no checking ground on the cells of a hazard study")
+        crs = self.survey.pixels.crs
+        if self.cells.crs != crs:
+            x, y = Transformer.from_crs(self.cells.crs, crs, always_xy=True).transform(x, y)
+        return self.survey.on(self.ground, x, y)
 
 
 def error_stage(
@@ -160,7 +176,7 @@ def error_stage(
             path = run / INVENTORY / OBSERVATION
             _write_layer(lattice, found, survey, detected, path)
         advance(1)
-    return replace(found, sizes=sizes, observation=path)
+    return replace(found, sizes=sizes, observation=path, cells=lattice.cells)
 
 
 def minimum_m2(config: MapConfig, found: MultiTemporal) -> float:

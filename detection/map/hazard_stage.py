@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -141,13 +140,13 @@ def hazard_stage(
         return []
     scored, counts = dict(folders), None
     if "carried" in folders:
-        if error.ground is None or error.survey is None:
+        if error.ground is None:
             session.log.info(NOT_SCORED)
             del scored["carried"]
             if not stage.plain:
                 return []
         else:
-            counts = partial(error.survey.on, error.ground)
+            counts = error.scored
     rows = skill_rows(
         scored, scheme=SCHEME, block_m=stage.block_m, draws=stage.draws, seed=config.seed,
         counts=counts,

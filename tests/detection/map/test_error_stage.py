@@ -3,6 +3,7 @@
 import datetime as dt
 import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,7 @@ import pytest
 import shapely
 import yaml
 from affine import Affine
-from pyproj import CRS
+from pyproj import CRS, Transformer
 
 from benchmarks import images_to_hazard as benchmark
 from detection.config.map import MapConfig
@@ -168,6 +169,20 @@ def test_the_observation_lies_on_the_cells_and_knows_the_cloud(finished):
     assert np.allclose(share[0][clear] / factor[0], share[1][clear] / factor[1], rtol=1e-4)
     observed = found.calibration.found.mean()
     assert share[1].mean() / factor[1] == pytest.approx(observed, abs=0.05)
+
+
+def test_cells_of_another_coordinate_system_are_scored_where_they_lie(finished):
+    _, found, _ = finished
+    x, y = (axis.ravel() for axis in np.meshgrid(CELLS.x, CELLS.y))
+    on = found.scored(x, y)
+    assert on.sum() == 72
+    other = CRS("EPSG:32644")
+    moved = replace(found, cells=Grid.covering(CELLS, other, cell_m=500))
+    east, north = Transformer.from_crs(UTM, other, always_xy=True).transform(x, y)
+    assert np.array_equal(moved.scored(east, north), on)
+    assert not moved.scored(x, y).any()
+    with pytest.raises(ValueError, match="no checking ground"):
+        replace(found, ground=None).scored(x, y)
 
 
 def test_mean_presence_is_put_right_on_other_ground(finished, inventories):
