@@ -43,7 +43,7 @@ def mapped_lines(source: Source, model: str) -> list[str]:
     return [
         sentence(
             "**Detection error is in the likelihood**: susceptibility here is the probability of a "
-            "true landslide, recorded or not, and lies above the share of cells in which one was "
+            "true landslide, recorded or not, as a rule above the share of cells in which one was "
             "recorded. Area density is still that of the *recorded* area where any was recorded: "
             "landslides missed beside a recorded one are not added, and large ones, which are "
             "found more often, weigh more."
