@@ -1,27 +1,31 @@
 """Speed and peak memory of mapping a scene, against simpler ways of doing the same.
 
-    python benchmarks/mapping.py                       # 2048 x 2048 x 4, three rounds
-    python benchmarks/mapping.py --network convolutions --contestants bare map plain torch
-    python benchmarks/mapping.py --big                 # 20,000 x 20,000 x 4, made on the fly
+    python -m benchmarks.mapping                       # 2048 x 2048 x 4, three rounds
+    python -m benchmarks.mapping --network unet        # with PyTorch, where it is installed
+    python -m benchmarks.mapping --network unet --cores 1   # for a machine in use
+    python -m benchmarks.mapping --big                 # 20,000 x 20,000 x 4, made on the fly
 
-The network is the default one, with the halo that it needs; or plain convolutions (4 bands to 32,
-four layers of 3 x 3, one logit; five pixels to either side), of which PyTorch is given the same:
+The network is the default one, with the halo that it needs; or the U-Net of 16 filters; or plain
+convolutions (4 bands to 32, four layers of 3 x 3, one logit; five pixels to either side). Of these
+two PyTorch is given the same, with the same weights:
 
 ``bare``   the passes alone: as many batches as the map needs, one batch over and over
 ``map``    `detection.mapping.map_scene`, from a tiled GeoTIFF to two finished COGs
 ``plain``  the usual script: the whole image in memory, the same tiles, sums and weights of the
            whole scene, one GeoTIFF of float32 at the end
-``torch``  the same script with PyTorch
+``torch``  a sliding window with PyTorch: windows read as they are needed, the same tiles, batches
+           and blending (each pixel from the tile in whose inside it lies), one row of tiles in
+           memory, one GeoTIFF of float32
 
 Every measurement is a process of its own, so that its peak memory is its own; rounds are
-interleaved, and the best of each is printed. Starting, compiling and the first pass are not timed.
-PyTorch is no dependency: without it the reason stands in its place.
+interleaved, and the best of each is printed, with the largest difference between the maps.
+Starting, compiling and the first pass are not timed. PyTorch is no dependency: without it the
+reason stands in its place, unless `--torch-python` names an interpreter that has it.
 """
-
-from __future__ import annotations
 
 import argparse
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -32,8 +36,10 @@ from pathlib import Path
 
 BANDS, WIDTH, LAYERS = 4, 32, 4
 BATCH = 2
+UNET_FILTERS = 16
+ROOT = Path(__file__).resolve().parents[1]
 CONTESTANTS = ("bare", "map", "plain", "torch")
-NETWORKS = ("default", "convolutions")
+NETWORKS = ("default", "unet", "convolutions")
 
 
 class Clock:
@@ -77,15 +83,16 @@ def jax_forward(network):
     from detection.models.span import ReceptiveField
     from hazard.training.functional import functional, variables_of
 
-    if network == "default":
-        module = build_model("default", {"bands": BANDS}, nnx.Rngs(0))
+    if network != "convolutions":
+        chosen = {"filters": UNET_FILTERS} if network == "unet" else {}
+        module = build_model(network, {"bands": BANDS, **chosen}, nnx.Rngs(0))
         variables, apply = variables_of(module), functional(module)
 
         @jax.jit
-        def default(arrays, image):
+        def whole(arrays, image):
             return jax.nn.sigmoid(apply(arrays, {"image": image})[0]["logit"])
 
-        return lambda b: np.asarray(default(variables, b["image"])), module.receptive_field()
+        return lambda b: np.asarray(whole(variables, b["image"])), module.receptive_field()
     kernels = [jnp.asarray(k) for k in weights()]
 
     @jax.jit
@@ -101,27 +108,6 @@ def jax_forward(network):
     reach = LAYERS + 1
     field = ReceptiveField(before_px=reach, after_px=reach, stride_px=1)
     return lambda batch: np.asarray(convolutions(batch["image"])), field
-
-
-def torch_forward():
-    """The convolutions by PyTorch, and their receptive field."""
-    import numpy as np
-    import torch
-
-    from detection.models.span import ReceptiveField
-
-    kernels = [torch.from_numpy(k.transpose(3, 2, 0, 1).copy()) for k in weights()]
-
-    def run(batch):
-        with torch.inference_mode():
-            x = torch.from_numpy(batch["image"]).permute(0, 3, 1, 2)
-            for number, kernel in enumerate(kernels):
-                x = torch.nn.functional.conv2d(x, kernel, padding=1)
-                x = torch.relu(x) if number + 1 < len(kernels) else x
-            return np.ascontiguousarray(torch.sigmoid(x[:, 0]).numpy())
-
-    reach = LAYERS + 1
-    return run, ReceptiveField(before_px=reach, after_px=reach, stride_px=1)
 
 
 def source(path):
@@ -178,13 +164,15 @@ def mapped(path, network, out):
     from detection.mapping.scene_map import map_scene
 
     clock = Clock()
-    map_scene(forward, source(path), out, threshold=0.5, receptive_field=field, settings=settings())
-    return clock.read()
+    found = map_scene(
+        forward, source(path), out, threshold=0.5, receptive_field=field, settings=settings()
+    )
+    return {**clock.read(), "file": str(found.probability)}
 
 
 def whole_array(path, network, out):
     """The usual script."""
-    forward, field = torch_forward() if network is None else jax_forward(network)
+    forward, field = jax_forward(network)
     import numpy as np
     import rasterio
 
@@ -219,7 +207,7 @@ def whole_array(path, network, out):
     profile.update(count=1, dtype="float32", compress="deflate", predictor=3)
     with rasterio.open(out / "plain.tif", "w", **profile) as dataset:
         dataset.write(total / weight, 1)
-    return clock.read()
+    return {**clock.read(), "file": str(out / "plain.tif")}
 
 
 def big(out):
@@ -288,34 +276,53 @@ def make_scene(path, side):
     )
 
 
-def work(name, path, network):
+def work(name, path, network, out):
     """One measurement in this process, as a line of JSON."""
-    with tempfile.TemporaryDirectory() as folder:
-        out = Path(folder)
-        found = {
-            "big": lambda: big(out),
-            "bare": lambda: bare(path, network),
-            "map": lambda: mapped(path, network, out),
-            "plain": lambda: whole_array(path, network, out),
-            "torch": lambda: whole_array(path, None, out),
-        }[name]()
+    from benchmarks.mapping_torch import sliding_window, store_unet
+
+    stored = path.parent / "unet.npz"
+    found = {
+        "big": lambda: big(out),
+        "weights": lambda: store_unet(stored),
+        "bare": lambda: bare(path, network),
+        "map": lambda: mapped(path, network, out),
+        "plain": lambda: whole_array(path, network, out),
+        "torch": lambda: sliding_window(path, network, stored, out),
+    }[name]()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(json.dumps({**found, "peak_mb": peak}))
 
 
-def measure(name, path, network):
+def measure(name, path, options):
     """A measurement in a process of its own."""
-    if name == "torch" and network != "convolutions":
-        return {"reason": "the default network is written in JAX alone; --network convolutions"}
-    done = subprocess.run(
-        [sys.executable, __file__, "--worker", name, "--scene", str(path), "--network", network],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    if done.returncode and name == "torch" and "No module named 'torch'" in done.stderr:
-        return {"reason": "PyTorch is not installed"}
+    if name == "torch" and options.network == "default":
+        return {"reason": "the default network is written in JAX alone; use --network unet"}
+    python = options.torch_python if name == "torch" else sys.executable
+    if name == "torch":
+        code = "import torch"
+        found = subprocess.run([python, "-c", code], capture_output=True, text=True, check=False)
+        if found.returncode:
+            return {"reason": f"no PyTorch ({found.stderr.strip().splitlines()[-1]})"}
+    command = [python, "-m", "benchmarks.mapping", "--worker", name, "--scene", str(path)]
+    command += ["--out", tempfile.mkdtemp(dir=path.parent), "--network", options.network]
+    command += ["--cores", str(options.cores)] if options.cores else []
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(f"{name} failed:\n{done.stderr}")
     return json.loads(done.stdout.splitlines()[-1])
+
+
+def largest_difference(one, other):
+    """Between two maps of probabilities, each with the scale that its file states."""
+    import numpy as np
+    import rasterio
+
+    worst = 0.0
+    with rasterio.open(one) as a, rasterio.open(other) as b:
+        for _, window in a.block_windows(1):
+            x, y = (f.read(1, window=window) * f.scales[0] for f in (a, b))
+            worst = max(worst, float(np.abs(x - y).max()))
+    return worst
 
 
 def main():
@@ -324,40 +331,58 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--contestants", nargs="+", default=list(CONTESTANTS), choices=CONTESTANTS)
     parser.add_argument("--network", default="default", choices=NETWORKS)
+    parser.add_argument("--cores", type=int, help="cores each may use; all unless given")
+    parser.add_argument("--torch-python", default=sys.executable, help="interpreter with torch")
     parser.add_argument("--big", action="store_true")
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     parser.add_argument("--scene", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--out", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.worker:
-        work(options.worker, options.scene, options.network)
-        return
-    if options.big:
-        found = measure("big", Path("none"), options.network)
-        print(f"20,000 x 20,000 x 4: {found['wall']:.0f} s, peak {found['peak_mb']:.0f} MB")
+        if options.cores:
+            os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-options.cores :])
+        work(options.worker, options.scene, options.network, options.out)
         return
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "scene.tif"
+        if options.big:
+            found = measure("big", path, options)
+            print(f"20,000 x 20,000 x 4: {found['wall']:.0f} s, peak {found['peak_mb']:.0f} MB")
+            return
         make_scene(path, options.side)
+        if options.network == "unet":
+            measure("weights", path, options)
         results = {name: [] for name in options.contestants}
         for _ in range(options.rounds):
             for name, found in results.items():
                 if not found or "reason" not in found[0]:
-                    found.append(measure(name, path, options.network))
+                    found.append(measure(name, path, options))
+        files = {name: found[0].get("file") for name, found in results.items()}
+        differences = {
+            name: largest_difference(files["map"], file)
+            for name, file in files.items()
+            if file and files.get("map") and name != "map"
+        }
     side = options.side
-    print(f"{side} x {side} x {BANDS}, network {options.network}, best of {options.rounds}")
+    print(
+        f"{side} x {side} x {BANDS}, network {options.network}, best of {options.rounds}, "
+        f"{options.cores or os.cpu_count()} cores, load at the end {os.getloadavg()[0]:.1f}"
+    )
     print("| | wall s | processor s | Mpx/s | peak MB |\n|---|---:|---:|---:|---:|")
     best = {}
     for name, found in results.items():
         if "reason" in found[0]:
             print(f"| {name} | not run: {found[0]['reason']} | | | |")
             continue
-        best[name] = {key: min(f[key] for f in found) for key in found[0]}
+        best[name] = {key: min(f[key] for f in found) for key in ("wall", "processor", "peak_mb")}
         b = best[name]
         speed = options.side**2 / b["wall"] / 1e6
         print(
             f"| {name} | {b['wall']:.2f} | {b['processor']:.2f} | {speed:.2f} "
             f"| {b['peak_mb']:.0f} |"
         )
+    for name, value in differences.items():
+        print(f"largest difference of probabilities, {name} and map: {value:.1e}")
     if {"bare", "map"} <= set(best):
         shares = {k: best["bare"][k] / best["map"][k] for k in ("wall", "processor")}
         print(

@@ -166,15 +166,15 @@ def run_loop(options):
     )  # fmt: skip
 
 
-def torch_network(torch, filters):
+def torch_network(torch, filters, bands=BANDS):
     """The same U-Net in PyTorch."""
     nn = torch.nn
 
-    def block(bands, out):
+    def block(read, out):
         layers = []
         for index in range(2):
             layers += [
-                nn.Conv2d(bands if index == 0 else out, out, 3, padding=1),
+                nn.Conv2d(read if index == 0 else out, out, 3, padding=1),
                 nn.BatchNorm2d(out, eps=1e-3, momentum=0.01),
                 nn.ReLU(inplace=True),
             ]
@@ -184,7 +184,7 @@ def torch_network(torch, filters):
         def __init__(self):
             super().__init__()
             widths = [filters * 2**level for level in range(5)]
-            above = [BANDS, *widths]
+            above = [bands, *widths]
             self.down = nn.ModuleList(block(above[i], widths[i]) for i in range(4))
             self.bridge = block(widths[3], widths[4])
             self.ups = nn.ModuleList(
