@@ -69,7 +69,7 @@ class Convolution(nnx.Conv):
         self.before = max(size - stride, 0) // 2 if zeros is None else zeros
 
     def __call__(self, x: Feature) -> Feature:
-        """(patch, y, x, band) -> (patch, y / stride, x / stride, band_)."""
+        """(patch, y, x, band) -> (patch, y / stride, x / stride, out)."""
         if isinstance(x, Span):
             return x.window(self.kernel_size[0], stride=self.strides[0], before=self.before)
         if self.kernel_size != self.strides or self.before:
@@ -84,10 +84,10 @@ def window_products(x: jax.Array, kernel: jax.Array) -> jax.Array:
 
     Args:
         x: (patch, y, x, band), sides multiples of the kernel's.
-        kernel: (y, x, band, band_).
+        kernel: (y, x, band, out).
 
     Returns:
-        (patch, y / size, x / size, band_).
+        (patch, y / size, x / size, out).
 
     Example:
         >>> window_products(jnp.ones((1, 2, 4, 1)), jnp.ones((2, 2, 1, 1)))[0, :, :, 0]
@@ -127,7 +127,7 @@ class TransposedConvolution(nnx.ConvTranspose):
         )  # fmt: skip
 
     def __call__(self, x: Feature) -> Feature:
-        """(patch, y, x, band) -> (patch, y stride, x stride, band_)."""
+        """(patch, y, x, band) -> (patch, y stride, x stride, out)."""
         if isinstance(x, Span):
             return x.transposed(self.kernel_size[0], self.strides[0])
         stride = self.strides[0]
@@ -144,11 +144,11 @@ def spread_products(x: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
 
     Args:
         x: (patch, y, x, band).
-        kernel: (y, x, band_, band), as of the convolution of which this is the gradient.
+        kernel: (y, x, out, band), as of the convolution of which this is the gradient.
         stride: of that convolution.
 
     Returns:
-        (patch, y stride, x stride, band_).
+        (patch, y stride, x stride, out).
 
     Example:
         >>> pixel, kernel = jnp.ones((1, 1, 2, 1)), jnp.arange(9.0).reshape(3, 3, 1, 1)

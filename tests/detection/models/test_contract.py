@@ -67,17 +67,13 @@ def test_bfloat16_reaches_the_convolutions(name):
         for key, bands in module.config.inputs.items()
     }
     jaxpr = jax.make_jaxpr(lambda v, b: apply(v, b)[0])(variables, batch)
-    convolutions = [e for e in jaxpr.eqns if e.primitive.name == "conv_general_dilated"]
-    nested = [
-        e
-        for outer in jaxpr.eqns
-        for inner in outer.params.values()
-        if hasattr(inner, "eqns")
-        for e in inner.eqns
-        if e.primitive.name == "conv_general_dilated"
-    ]
-    assert len(convolutions + nested) > 5
-    assert {e.outvars[0].aval.dtype for e in convolutions + nested} == {np.dtype(jnp.bfloat16)}
+    # Convolutions of windows side by side are matrix products.
+    asked = ("conv_general_dilated", "dot_general")
+    inner = (p for outer in jaxpr.eqns for p in outer.params.values() if hasattr(p, "eqns"))
+    found = [*jaxpr.eqns, *(e for p in inner for e in p.eqns)]
+    convolutions = [e for e in found if e.primitive.name in asked]
+    assert len(convolutions) > 5
+    assert {e.outvars[0].aval.dtype for e in convolutions} == {np.dtype(jnp.bfloat16)}
 
 
 @pytest.mark.parametrize("name", MODELS)
