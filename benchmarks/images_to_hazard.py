@@ -26,7 +26,7 @@ if __name__ == "__main__":
     set_cpu_flags()
 
 from detection.config.map import load_map_config
-from detection.map.error_stage import Lattice, error_stage
+from detection.map.error_stage import Lattice, by_cell, error_stage
 from detection.map.folder import ELEVATION
 from detection.map.mapped import map_scenes
 from detection.map.rendered import run_catalogue
@@ -34,7 +34,7 @@ from detection.map.run import detected_inventory, model_of, reference_inventory
 from detection.map.scenes import epochs_of
 from detection.observation.model import false_rate_of, recall_of, slope_coordinate
 from detection.observation.presence import fit_presence
-from detection.observation.survey import as_seen, gained
+from detection.observation.survey import as_seen, gained, pixel_of
 from hazard.geo.grid import Grid
 from hazard.geo.raster import read_info
 from stats.command.frame import Session
@@ -54,17 +54,9 @@ def cell_table(found, survey, ground, cells, minimum_m2):
         outlines = gained(parts, minimum_m2=minimum_m2)
         x, y = shapely.get_coordinates(shapely.point_on_surface(outlines)).T
         there = survey.on(ground & survey.seen[number], x, y)
-        row = np.floor((cells.transform.f - y[there]) / cells.cell_size[1]).astype(int)
-        column = np.floor((x[there] - cells.transform.c) / cells.cell_size[0]).astype(int)
+        row, column, _ = pixel_of(cells, x[there], y[there])
         present[number, row, column] = True
     return present
-
-
-def by_cell(values, cells):
-    """(y, x) means of the pixels of each cell."""
-    rows, columns = cells.shape
-    side = values.shape[0] // rows
-    return values.reshape(rows, side, columns, side).mean(axis=(1, 3))
 
 
 def observation_draws(model, slope, share, areas, cell_km2):
@@ -83,10 +75,11 @@ def presence_rows(error, detected, reference, cells, level, rng):
     """Mean probability of a new landslide per cell and epoch, as detected and carried on."""
     model, survey, ground = error.model, error.survey, error.ground
     least = model.minimum_m2
-    share = np.stack([by_cell(ground & seen, cells) for seen in survey.seen])
+    factor = survey.pixels.shape[0] // cells.shape[0]
+    share = np.stack([by_cell(ground & seen, factor) for seen in survey.seen])
     # Whole cells: a landslide on the other side of a block's edge is no absence here.
     kept = share > 0.99
-    slope = np.broadcast_to(by_cell(survey.slope_deg, cells), share.shape)[kept]
+    slope = np.broadcast_to(by_cell(survey.slope_deg, factor), share.shape)[kept]
     detected_in, truly_in = (
         cell_table(found, survey, ground, cells, least)[kept] for found in (detected, reference)
     )

@@ -40,7 +40,7 @@ MODELS: Mapping[str, Callable[[int], Fit]] = {
     "random forest": lambda seed: pixel_fit(
         "random_forest", PixelInputs(), pixels=PIXELS, seed=seed
     ),
-    "default network": lambda seed: network_fit(seed),
+    "default network": network_fit,
 }
 
 

@@ -370,15 +370,15 @@ def _write_layer(
         sizes = true_sizes(*areas, model, count=QUANTILES)
     seen = seen_pixels(detected, pixels)
     layer = observation_layer(
-        model, cells, slope_deg=_by_cell(slope, factor), areas_m2=sizes,
-        seen_share=np.stack([_by_cell(one, factor) for one in seen]),
+        model, cells, slope_deg=by_cell(slope, factor), areas_m2=sizes,
+        seen_share=np.stack([by_cell(one, factor) for one in seen]),
         epochs=[parts.epoch.name for parts in detected.epochs], factors=found.factors,
     )  # fmt: skip
     write_observation_layer(path, layer)
 
 
-def _by_cell(values: ndarray, factor: int) -> FloatArray:
-    """(y, x) means of the pixels of each cell."""
+def by_cell(values: ndarray, factor: int) -> FloatArray:
+    """(y, x) means of the pixels of each cell, `factor` of them along a side."""
     rows, columns = (side // factor for side in values.shape)
     return np.asarray(
         values.reshape(rows, factor, columns, factor).mean(axis=(1, 3), dtype=np.float64)

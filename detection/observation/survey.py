@@ -61,17 +61,9 @@ class Survey:
         """(y, x) pixels that any epoch looked at."""
         return np.asarray(self.seen.any(axis=0))
 
-    def index(self, x: FloatArray, y: FloatArray) -> tuple[IntArray, IntArray, BoolArray]:
-        """Row and column of points, and whether they lie on the grid."""
-        t, (rows, columns) = self.pixels.transform, self.pixels.shape
-        column = np.floor((np.asarray(x) - t.c) / t.a).astype(np.int64)
-        row = np.floor((np.asarray(y) - t.f) / t.e).astype(np.int64)
-        there = (row >= 0) & (row < rows) & (column >= 0) & (column < columns)
-        return np.where(there, row, 0), np.where(there, column, 0), there
-
     def on(self, mask: Bool[ndarray, "y x"], x: FloatArray, y: FloatArray) -> BoolArray:
         """Whether points lie on pixels of a mask."""
-        row, column, there = self.index(x, y)
+        row, column, there = pixel_of(self.pixels, x, y)
         return np.asarray(there & mask[row, column])
 
     def slope_at(self) -> SlopeAt | None:
@@ -81,7 +73,7 @@ class Survey:
             return None
 
         def look_up(x: FloatArray, y: FloatArray) -> FloatArray:
-            row, column, _ = self.index(x, y)
+            row, column, _ = pixel_of(self.pixels, x, y)
             return np.asarray(slope[row, column], dtype=np.float64)
 
         return look_up
@@ -102,6 +94,15 @@ class Survey:
                 minlength=len(SLOPE_EDGES_DEG) - 1,
             )
         )  # fmt: skip
+
+
+def pixel_of(grid: Grid, x: FloatArray, y: FloatArray) -> tuple[IntArray, IntArray, BoolArray]:
+    """Row and column of points, 0 where they lie off the grid, and whether they lie on it."""
+    t, (rows, columns) = grid.transform, grid.shape
+    column = np.floor((np.asarray(x) - t.c) / t.a).astype(np.int64)
+    row = np.floor((np.asarray(y) - t.f) / t.e).astype(np.int64)
+    there = (row >= 0) & (row < rows) & (column >= 0) & (column < columns)
+    return np.where(there, row, 0), np.where(there, column, 0), there
 
 
 def gained(parts: EpochParts, *, minimum_m2: float) -> Geometries:
