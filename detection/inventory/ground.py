@@ -10,6 +10,7 @@ import shapely
 
 from detection.inventory.epoch_map import Geometries
 from detection.inventory.overlay import EMPTY, difference, intersection, union
+from detection.inventory.seen_ground import SeenGround
 from hazard.geo.cell_area import union_clusters
 from stats.case_arrays import FloatArray, IntArray
 
@@ -21,7 +22,7 @@ def as_geometries(items: Sequence[Any]) -> Geometries:
     return array
 
 
-def dissolved(polygons: Geometries, footprint: Any) -> tuple[Geometries, float, float]:
+def dissolved(polygons: Geometries, seen: SeenGround) -> tuple[Geometries, float, float]:
     """Disjoint outlines within a footprint.
 
     Outlines that share area become one; the parts of a multipolygon stay one landslide.
@@ -31,19 +32,15 @@ def dissolved(polygons: Geometries, footprint: Any) -> tuple[Geometries, float, 
 
     Example:
         >>> boxes = as_geometries([shapely.box(0, 0, 2, 1), shapely.box(1, 0, 3, 1)])
-        >>> outlines, outside, shared = dissolved(boxes, shapely.box(0, 0, 2.5, 1))
+        >>> outlines, outside, shared = dissolved(boxes, SeenGround(shapely.box(0, 0, 2.5, 1)))
         >>> [outline.area for outline in outlines], outside, shared
         ([2.5], 0.5, 1.0)
     """
     whole = union_clusters(polygons).geometries if len(polygons) else polygons
     total = float(shapely.area(whole).sum())
     shared = float(shapely.area(polygons).sum()) - total
-    if footprint is not None:
-        shapely.prepare(footprint)
-        inside = shapely.covers(footprint, whole)
-        whole = as_geometries(
-            [o if i else intersection(o, footprint) for o, i in zip(whole, inside, strict=True)]
-        )
+    if not seen.everything:
+        whole = as_geometries([seen.of(outline) for outline in whole])
         whole = whole[shapely.area(whole) > 0.0]
     return whole, total - float(shapely.area(whole).sum()), max(0.0, shared)
 

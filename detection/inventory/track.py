@@ -37,6 +37,7 @@ from detection.inventory.records import (
     Status,
     TrackingSettings,
 )
+from detection.inventory.seen_ground import SeenGround
 from stats.case_arrays import FloatArray, IntArray
 
 Progress = Callable[[int], None]
@@ -98,34 +99,33 @@ class _Series:
         self.ground = Ground()
         self.number: list[int] = []
         self.n_landslides = 0
-        self.footprints: list[Any] = []
+        self.seen: list[SeenGround] = []
         self.coarsest = 0.0
+        # Its ground was looked at, but it is no epoch: last_seen calls it -1.
+        self.baseline_seen: SeenGround | None = None
         if baseline is not None:
-            outlines, _, _ = dissolved(baseline.geometries, baseline.footprint)
+            self.baseline_seen = SeenGround(baseline.footprint)
+            self._coarsest_with(baseline)
+            outlines, _, _ = dissolved(baseline.geometries, self.baseline_seen)
             for outline in outlines:
                 self._appear(outline)
-            self._saw(baseline)
-            # Its ground was looked at, but it is no epoch: last_seen calls it -1.
-            self.baseline_footprint: list[Any] = [self.footprints.pop()]
-        else:
-            self.baseline_footprint = []
 
     def _appear(self, geometry: Any) -> int:
         self.n_landslides += 1
         self.number.append(self.n_landslides)
         return self.ground.add(geometry)
 
-    def _saw(self, epoch: EpochMap) -> None:
-        self.footprints.append(epoch.footprint)
+    def _coarsest_with(self, epoch: EpochMap) -> None:
         self.coarsest = max(self.coarsest, epoch.pixel_m or 0.0)
 
     def take(self, epoch: EpochMap) -> EpochParts:
-        self.coarsest = max(self.coarsest, epoch.pixel_m or 0.0)
+        self._coarsest_with(epoch)
         tolerance = self.settings.tolerance_m
         if tolerance is None:
             tolerance = self.settings.tolerance_px * self.coarsest
-        outlines, outside, shared = dissolved(epoch.geometries, epoch.footprint)
-        step = _Step(self, epoch, outlines, tolerance)
+        seen = SeenGround(epoch.footprint)
+        outlines, outside, shared = dissolved(epoch.geometries, seen)
+        step = _Step(self, epoch, seen, outlines, tolerance)
         before, healed = self.ground.area()
         step.match()
         step.gain()
@@ -150,7 +150,7 @@ class _Series:
             **{f"n_{status}": float(len(step.landslides[status])) for status in STATUSES},
         }
         parts = step.parts(account)
-        self._saw(epoch)
+        self.seen.append(seen)
         if self.settings.memory == "previous":
             self._forget(step)
         return parts
@@ -172,9 +172,15 @@ class _Step:
     """One epoch against the ground."""
 
     def __init__(
-        self, series: _Series, epoch: EpochMap, outlines: Geometries, tolerance: float
+        self,
+        series: _Series,
+        epoch: EpochMap,
+        seen: SeenGround,
+        outlines: Geometries,
+        tolerance: float,
     ) -> None:
-        self.series, self.epoch, self.outlines, self.tolerance = series, epoch, outlines, tolerance
+        self.series, self.epoch, self.seen = series, epoch, seen
+        self.outlines, self.tolerance = outlines, tolerance
         self.ground = series.ground
         self.n_before = len(self.ground)
         self.records: list[tuple[Status, int, Any, float, int]] = []
@@ -253,14 +259,13 @@ class _Step:
 
     def lose(self) -> None:
         """Ground that was bare when last seen: still there, recovered, or not looked at."""
-        footprint = self.epoch.footprint
         for k in range(self.n_before):
             bare = self.ground.bare[k]
             if bare.area <= 0.0:
                 continue
             mine = self.over.get(k, [])
             shown = union([self.outlines[j] for j in mine])
-            seen = bare if footprint is None else intersection(bare, footprint)
+            seen = self.seen.of(bare)
             if self.epoch.lists == "new":
                 # What is not on a list of new landslides may be there all the same.
                 seen = intersection(seen, shown)
@@ -299,16 +304,15 @@ class _Step:
     def _seen_before(self, part: Any) -> tuple[float, int]:
         """Share of a part that nobody looked at before, and the last epoch that saw most of it."""
         left, last = part, -1
-        for s in range(len(self.series.footprints) - 1, -1, -1):
-            ground = self.series.footprints[s]
-            inside = part.area if ground is None else intersection(part, ground).area
-            if last < 0 and inside >= 0.5 * part.area:
+        for s in range(len(self.series.seen) - 1, -1, -1):
+            seen = self.series.seen[s]
+            if last < 0 and seen.of(part).area >= 0.5 * part.area:
                 last = s
-            left = EMPTY if ground is None else difference(left, ground)
+            left = seen.beyond(left)
             if left.area <= 0.0:
                 break
-        for ground in self.series.baseline_footprint:
-            left = EMPTY if ground is None else difference(left, ground)
+        if self.series.baseline_seen is not None:
+            left = self.series.baseline_seen.beyond(left)
         return left.area / part.area, last
 
     def parts(self, account: dict[str, float]) -> EpochParts:

@@ -21,6 +21,7 @@ from detection.inventory.epoch_map import EpochMap, Geometries
 from detection.inventory.ground import as_geometries, dissolved
 from detection.inventory.overlay import union
 from detection.inventory.records import STATUSES, VISIBLE, EpochParts, MultiTemporal
+from detection.inventory.seen_ground import SeenGround
 from detection.inventory.tables import areas_table, failure_interval, landslide_table
 from detection.runs.record import read_record
 from hazard.geo.beside import write_beside
@@ -87,7 +88,7 @@ def write_multi_temporal(
                     beside / "footprints" / name, frame, layer="footprint", metadata=meta
                 )
         if found.baseline is not None:
-            outlines = dissolved(found.baseline.geometries, found.baseline.footprint)[0]
+            outlines = dissolved(found.baseline.geometries, SeenGround(found.baseline.footprint))[0]
             write_inventory(
                 beside / "baseline.gpkg", _frame(outlines, found), layer="landslides",
                 metadata={"epoch": found.baseline.name, "synthetic": synthetic},
@@ -236,7 +237,9 @@ class _Seen:
         self.ground: dict[int, Any] = {}
         self.first: dict[int, str] = {}
         if found.baseline is not None:
-            outlines: Geometries = dissolved(found.baseline.geometries, found.baseline.footprint)[0]
+            outlines: Geometries = dissolved(
+                found.baseline.geometries, SeenGround(found.baseline.footprint)
+            )[0]
             self.ground = dict(enumerate(outlines, start=1))
             self.first = dict.fromkeys(self.ground, found.baseline.name)
 
