@@ -99,6 +99,13 @@ class Batches:
         return int(self.cell_flat.size)
 
     @property
+    def detection_error(self) -> tuple[Float32Array, Float32Array] | None:
+        """(epoch, cell) probability of being recorded and false alarms; None: not known."""
+        if self.observation is None or self.false_alarms is None:
+            return None
+        return self.observation, self.false_alarms
+
+    @property
     def cells_per_side(self) -> int:
         """Cells along one side of a patch, n."""
         return int(self.patch_cells.shape[-1])

@@ -211,12 +211,11 @@ def _check_content(file: Path, batches: Batches, designs: dict[str, Array]) -> N
     for name in ("presence", "weight"):
         if not np.isin(getattr(batches, name), (0, 1)).all():
             problems.append(f"values of {name} other than 0 and 1")
-    pi, phi = batches.observation, batches.false_alarms
-    # Written so that NaN is refused.
-    if pi is not None and phi is not None and not (
-        (pi >= 0) & (pi <= 1) & (phi >= 0) & np.isfinite(phi)
-    ).all():  # fmt: skip
-        problems.append("a detection error that is no probability and rate")
+    if batches.detection_error is not None:
+        pi, phi = batches.detection_error
+        # Written so that NaN is refused.
+        if not ((pi >= 0) & (pi <= 1) & (phi >= 0) & np.isfinite(phi)).all():
+            problems.append("a detection error that is no probability and rate")
     flat, rows = batches.cell_flat, batches.patch_cells
     if flat.size == 0 or flat[0] < 0 or flat[-1] >= np.prod(batches.shape):
         problems.append("cells off the grid")

@@ -162,9 +162,10 @@ def patch_source(
         "presence": np.where(counted > 0, batches.presence[chosen], 0.0).astype(np.float32),
         "density": np.where(counted > 0, batches.area_density[chosen], 0.0).astype(np.float32),
     }  # fmt: skip
-    if batches.observation is not None and batches.false_alarms is not None:
-        arrays["observation"] = batches.observation[chosen]
-        arrays["false_alarms"] = batches.false_alarms[chosen]
+    if batches.detection_error is not None:
+        arrays["observation"], arrays["false_alarms"] = (
+            layer[chosen] for layer in batches.detection_error
+        )
     if bands.pixels:
         arrays["terrain"] = tables.terrain
         if shared is None:

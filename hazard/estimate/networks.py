@@ -272,8 +272,8 @@ def _start_values(batches: Batches) -> dict[str, float]:
     density = batches.area_density[counted].astype(np.float64)
     logs = np.log(density[density > 0])
     rate = (np.count_nonzero(density > batches.presence_above) + 0.5) / (density.size + 1)
-    if batches.observation is not None and batches.false_alarms is not None:
-        pi, phi = (float(v[counted].mean()) for v in (batches.observation, batches.false_alarms))
+    if batches.detection_error is not None:
+        pi, phi = (float(layer[counted].mean()) for layer in batches.detection_error)
         least = 0.5 / (density.size + 1)
         rate = max(-np.expm1((np.log1p(-rate) + phi) / max(pi, least)), least)
         rate = min(rate, 1.0 - least)
@@ -300,9 +300,7 @@ def _maps(score: Array, batches: Batches) -> list[LogisticMap]:
     def of(values: Array) -> Array:
         return np.asarray(values[:, : batches.n_cells][held], dtype=np.float64)
 
-    error: tuple[Array, ...] = ()
-    if batches.observation is not None and batches.false_alarms is not None:
-        error = of(batches.observation), of(batches.false_alarms)
+    error = [of(layer) for layer in batches.detection_error or ()]
     present = of(batches.presence) > 0
     return [fit_logistic_map(member[held], present, *error) for member in score]
 

@@ -214,7 +214,7 @@ class _Work:
         return cls(
             cube=cube, config=config, session=session, plan=plan, base=base,
             models=model_records(
-                fit, plan, rain=has_rain(base), detection_error=base.observation is not None
+                fit, plan, rain=has_rain(base), detection_error=base.detection_error is not None
             ),
             data_hash=arrays_hash(base.arrays()),
             networks=NetworkFitter(base, fit.network, fit.training),
@@ -350,8 +350,8 @@ class _Work:
         probability = fields["probability"][use]
         if model.true_presence:
             # What was recorded chooses, so the forecast of the record is cut.
-            error = (self.base.observation, self.base.false_alarms)
-            pi, phi = (np.asarray(v)[:, : self.base.n_cells][use] for v in error)
+            assert self.base.detection_error is not None
+            pi, phi = (v[:, : self.base.n_cells][use] for v in self.base.detection_error)
             probability = recorded_probability(probability, pi, phi)
         columns = []
         for level in self.config.fit.evaluation.thresholds_percent:

@@ -193,23 +193,57 @@ def draw_epoch(
 
 
 def _clashes(polygon: Array, waiting: Array, settled: Array, standing: shapely.STRtree) -> Array:
-    """Which of the waiting ones are too near to a standing, settled or larger waiting one."""
+    """Which of the waiting ones are too near to a standing, settled or larger waiting one.
+
+    Nearly all are, where landslides are dense, and one neighbour is enough to know it.
+    """
     mine = polygon[waiting]
+    shapely.prepare(mine)
     clash = np.zeros(waiting.size, dtype=bool)
-    if len(standing.geometries):
-        hit, _ = standing.query(mine, predicate="dwithin", distance=CLEARANCE_M)
-        clash[hit] = True
-    done = np.flatnonzero(settled)
-    if done.size:
-        hit, _ = shapely.STRtree(polygon[done]).query(
-            mine, predicate="dwithin", distance=CLEARANCE_M
-        )
-        clash[hit] = True
-    a, b = shapely.STRtree(mine).query(mine, predicate="dwithin", distance=CLEARANCE_M)
-    # `waiting` runs from large to small, so the pair's larger index is the one that yields,
-    # unless the other has to move anyway.
-    pairs = np.stack([a, b], axis=1)[a < b]
-    for first, second in pairs[np.lexsort((pairs[:, 0], pairs[:, 1]))]:
-        if not clash[first]:
-            clash[second] = True
+    for fixed in (standing.geometries, polygon[settled]):
+        free = np.flatnonzero(~clash)
+        clash[free] = _near_any(mine[free], fixed)
+    free = np.flatnonzero(~clash)
+    # `waiting` runs from large to small: the later of a pair yields, unless the other has to move.
+    first, second = _box_pairs(mine[free], mine[free])
+    earlier = first < second
+    order = np.lexsort((first[earlier], second[earlier]))
+    first, second = free[first[earlier][order]], free[second[earlier][order]]
+    starts = np.flatnonzero(np.diff(second, prepend=-1))
+    for begin, end in zip(starts, [*starts[1:], second.size], strict=True):
+        larger = first[begin:end][~clash[first[begin:end]]]
+        one = second[begin]
+        clash[one] = shapely.dwithin(mine[one], mine[larger], CLEARANCE_M).any()
+    # What preparing holds is larger than the outlines.
+    shapely.destroy_prepared(mine)
     return clash
+
+
+def _near_any(mine: Array, others: Array) -> Array:
+    """Which of some are within the clearance of any other; the likeliest are tried first."""
+    near = np.zeros(mine.size, dtype=bool)
+    if not mine.size or not len(others):
+        return near
+    one, other = _box_pairs(mine, others)
+    a, b = shapely.bounds(mine)[one], shapely.bounds(others)[other]
+    common = np.clip(np.minimum(a[:, 2:], b[:, 2:]) - np.maximum(a[:, :2], b[:, :2]), 0.0, None)
+    order = np.lexsort((-common.prod(axis=1), one))
+    one, other = one[order], other[order]
+    while one.size:
+        # The first pair of each that is left.
+        head = np.diff(one, prepend=-1) > 0
+        hit = shapely.dwithin(mine[one[head]], others[other[head]], CLEARANCE_M)
+        near[one[head][hit]] = True
+        left = ~head & ~near[one]
+        one, other = one[left], other[left]
+    return near
+
+
+def _box_pairs(mine: Array, others: Array) -> tuple[Array, Array]:
+    """Pairs whose bounding boxes are within the clearance; only they can be."""
+    x0, y0, x1, y1 = shapely.bounds(mine).T
+    # A metre more than the clearance: rounding loses no pair.
+    reach = CLEARANCE_M + 1.0
+    boxes = shapely.box(x0 - reach, y0 - reach, x1 + reach, y1 + reach)
+    one, other = shapely.STRtree(others).query(boxes)
+    return one, other
