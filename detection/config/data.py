@@ -44,6 +44,8 @@ class EmbeddedConfig(Section):
     """factor on the share of cloud"""
     cloud_mask_error: Annotated[float, Field(ge=0, le=1)] = 0.2
     """share of cloud edges and shadows that the mask misses or overdraws"""
+    snow_mask: bool = False
+    """masks report snow with the cloud: nothing is seen there"""
     misregistration_px: Annotated[float, Field(ge=0)] = 0.5
     """shift between dates, standard deviation per axis [px]"""
     radiometric_sd: Annotated[float, Field(ge=0)] = 0.05

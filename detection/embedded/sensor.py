@@ -1,4 +1,4 @@
-"""Sensor and weather: clouds and their mask, point spread, noise, gains, shifts between dates."""
+"""Sensor and weather: clouds, masks of cloud and snow, point spread, noise, gains, shifts."""
 
 from __future__ import annotations
 
@@ -62,8 +62,16 @@ def cloud_mask(sky: Sky, settings: EmbeddedSettings, rng: np.random.Generator) -
     return np.asarray(ndimage.binary_dilation(cloud, iterations=2) | shadow)
 
 
+def snow_mask(snow: Array, settings: EmbeddedSettings, rng: np.random.Generator) -> Array:
+    """(y, x) True where a classification says snow: where it covers half, and wrong along edges."""
+    doubt = rough_field(snow.shape, 60.0, rng, slope=3.0)
+    covered = snow > np.clip(0.5 + 0.6 * settings.cloud_mask_error * doubt, 0.1, 0.95)
+    return np.asarray(ndimage.binary_dilation(covered))
+
+
 def observe(
     reflectance: Array,
+    snow: Array,
     ground: Ground,
     settings: EmbeddedSettings,
     date: dt.date,
@@ -73,6 +81,7 @@ def observe(
 
     Args:
         reflectance: (y, x, band) of flat, evenly lit ground.
+        snow: (y, x) share of the ground under snow.
         ground: terrain.
         settings: sensor and weather.
         date: of the sun.
@@ -96,7 +105,10 @@ def observe(
     noise = rng.standard_normal(image.shape, dtype=np.float32)
     image = image + settings.noise * noise * (0.0015 + 0.012 * np.clip(image, 0.0, 1.0))
     image = np.clip(np.rint(image / STEP) * STEP, STEP, 1.6).astype(np.float32)
-    return image, ~cloud_mask(sky, settings, rng)
+    valid = ~cloud_mask(sky, settings, rng)
+    if settings.snow_mask:
+        valid &= ~snow_mask(snow, settings, rng)
+    return image, valid
 
 
 def shifted(image: Array, valid: Array, shift: tuple[float, float]) -> tuple[Array, Array]:

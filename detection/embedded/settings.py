@@ -33,6 +33,8 @@ class EmbeddedSettings:
         haze: factor on the region's haze.
         cloud_share: factor on the region's mean share of cloud.
         cloud_mask_error: share of cloud edges and shadows that the mask misses or overdraws.
+        snow_mask: whether the mask of an image reports snow with the cloud, as scene
+            classifications do; else landslides under it are in the truth and on no image.
         misregistration_px: standard deviation per axis of the shift between dates [px].
         radiometric_sd: standard deviation of the gains of bands and dates, in ln [1].
         noise: factor on the sensor's noise.
@@ -59,6 +61,7 @@ class EmbeddedSettings:
     haze: float = 1.0
     cloud_share: float = 1.0
     cloud_mask_error: float = 0.2
+    snow_mask: bool = False
     misregistration_px: float = 0.5
     radiometric_sd: float = 0.05
     noise: float = 1.0

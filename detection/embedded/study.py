@@ -20,7 +20,7 @@ from detection.embedded.regions import BANDS
 from detection.embedded.scars import Scars, build_scars
 from detection.embedded.sensor import observe, shifted
 from detection.embedded.settings import EmbeddedSettings
-from detection.embedded.surface import Palette, surface
+from detection.embedded.surface import Palette, snow_cover, surface
 from detection.scenes.scene import Scene
 from hazard.geo.grid import Grid
 
@@ -158,8 +158,9 @@ def _render_site(
     scenes, inventories = [], []
     for k, date in enumerate(dates):
         rng = stream(settings.seed, region.name, "weather", number, k)
+        snow = snow_cover(ground, cover, date)
         image, valid = observe(
-            surface(ground, cover, scars, palette, date), ground, settings, date, rng
+            surface(ground, cover, scars, palette, date, snow), snow, ground, settings, date, rng
         )
         # The margin is cut only after the shift, so that no edge of nothing comes in.
         if before is not None:

@@ -89,10 +89,23 @@ class Palette:
         self.damp = rough_field(shape, 60.0 / m, rng, slope=2.4)
 
 
-def surface(ground: Ground, cover: Cover, scars: Scars, palette: Palette, date: dt.date) -> Array:
-    """Reflectance (y, x, band) of flat, evenly lit ground on a date, snow included."""
+def snow_cover(ground: Ground, cover: Cover, date: dt.date) -> Array:
+    """Share (y, x) of the ground under snow on a date; little in woods, none on cliffs."""
     region = ground.world.region
-    dry, fallen, cold = season(region, date)
+    _, _, cold = season(region, date)
+    line = region.snowline_m + (1.0 - cold) * 2200.0
+    snow = soft_step(cover.height_m, line - 50.0, line + 250.0)
+    snow *= 1.0 - 0.75 * cover.forest
+    snow *= 1.0 - soft_step(ground.slope_deg, 42.0, 55.0)
+    return snow
+
+
+def surface(
+    ground: Ground, cover: Cover, scars: Scars, palette: Palette, date: dt.date, snow: Array
+) -> Array:
+    """Reflectance (y, x, band) of flat, evenly lit ground on a date, under its `snow_cover`."""
+    region = ground.world.region
+    dry, fallen, _ = season(region, date)
     canvas = _Canvas(ground.shape)
 
     # Open ground: grass that dries out, with shrub.
@@ -139,10 +152,6 @@ def surface(ground: Ground, cover: Cover, scars: Scars, palette: Palette, date: 
     flow = 1.0 + 0.15 * np.asarray(palette.damp)
     canvas.lay(np.asarray(region.water, dtype=np.float32) * flow[..., None], cover.water)
 
-    line = region.snowline_m + (1.0 - cold) * 2200.0
-    snow = soft_step(cover.height_m, line - 50.0, line + 250.0)
-    snow *= 1.0 - 0.75 * cover.forest
-    snow *= 1.0 - soft_step(ground.slope_deg, 42.0, 55.0)
     canvas.lay((0.78, 0.79, 0.78, 0.70), snow)
     return np.clip(canvas.values, 0.004, 1.0)
 

@@ -10,6 +10,7 @@ within its neighbourhood, and given up after a few trials, the one interaction b
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import shapely
@@ -210,7 +211,7 @@ def _clashes(polygon: Array, waiting: Array, settled: Array, standing: shapely.S
     order = np.lexsort((first[earlier], second[earlier]))
     first, second = free[first[earlier][order]], free[second[earlier][order]]
     starts = np.flatnonzero(np.diff(second, prepend=-1))
-    for begin, end in zip(starts, [*starts[1:], second.size], strict=True):
+    for begin, end in pairwise([*starts.tolist(), second.size]):
         larger = first[begin:end][~clash[first[begin:end]]]
         one = second[begin]
         clash[one] = shapely.dwithin(mine[one], mine[larger], CLEARANCE_M).any()

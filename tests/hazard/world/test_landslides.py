@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 import shapely
 from scipy import ndimage, stats
+from shapely.affinity import rotate
 
 from hazard.geo.grid import Grid
 from hazard.world.domain import pixel_grid
 from hazard.world.footprints import descent, draw_aspect, footprints, scaled
-from hazard.world.landslides import law_cdf, law_quantile
+from hazard.world.landslides import CLEARANCE_M, _clashes, law_cdf, law_quantile
 from hazard.world.parameters import ALTERNATIVE, GORKHA_LIKE
 from hazard.world.settings import WorldConfig
 from hazard.world.simulate import Simulation, simulate_observed
@@ -118,3 +119,35 @@ def test_the_alternative_world_has_another_law_and_link() -> None:
     np.testing.assert_array_equal(
         world.ground.terrain.elevation_m, first.ground.terrain.elevation_m
     )
+
+
+@pytest.mark.parametrize("crowd", [0.3, 3.0, 10.0, 30.0, 3000.0])
+def test_clashes_are_those_of_every_pair(crowd):
+    """The quick search finds what comparing all with all finds, one after the other."""
+    rng = np.random.default_rng(4)
+    x, y = rng.uniform(0.0, 3000.0 / np.sqrt(crowd), (2, 120))
+    size = np.sort(rng.uniform(5.0, 40.0, 120))[::-1]
+    # Long and slanting: boxes around them meet where they do not.
+    bars = shapely.box(x, y, x + 5.0 * size, y + 0.5 * size)
+    polygon = np.array(
+        [rotate(b, t) for b, t in zip(bars, rng.uniform(0, 180, 120), strict=True)], dtype=object
+    )
+    settled = np.zeros(120, dtype=bool)
+    settled[40:60] = True
+    waiting, standing = np.flatnonzero(~settled[:100]), polygon[100:]
+    taken = [*polygon[settled], *standing]
+    expected = []
+    for k in waiting:
+        near = any(polygon[k].distance(other) <= CLEARANCE_M for other in taken)
+        expected.append(near)
+        if not near:
+            taken.append(polygon[k])
+    found = _clashes(polygon, waiting, settled, shapely.STRtree(standing))
+    np.testing.assert_array_equal(found, expected)
+    assert found.all() == (crowd == 3000.0)
+
+
+def test_without_neighbours_nothing_clashes():
+    far = shapely.box([0.0, 1e4], [0.0, 0.0], [9.0, 1e4 + 9], [9.0, 9.0])
+    none = shapely.STRtree(np.empty(0, dtype=object))
+    assert not _clashes(far, np.arange(2), np.zeros(2, dtype=bool), none).any()
