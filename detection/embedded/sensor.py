@@ -107,7 +107,8 @@ def observe(
     image = np.clip(np.rint(image / STEP) * STEP, STEP, 1.6).astype(np.float32)
     valid = ~cloud_mask(sky, settings, rng)
     if settings.snow_mask:
-        valid &= ~snow_mask(snow, settings, rng)
+        # From a stream of its own, so that all else stays as it is without.
+        valid &= ~snow_mask(snow, settings, rng.spawn(1)[0])
     return image, valid
 
 

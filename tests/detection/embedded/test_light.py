@@ -6,12 +6,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from affine import Affine
+from scipy import ndimage
 
 from detection.embedded.light import horizon_m, sun_position
 from detection.embedded.noise import rough_field, soft_step, streaks, stream
 from detection.embedded.regions import REGIONS
 from detection.embedded.scars import Scars
-from detection.embedded.sensor import Sky, cloud_mask, shifted
+from detection.embedded.sensor import Sky, cloud_mask, shifted, snow_mask
 from detection.embedded.settings import EmbeddedSettings
 from detection.embedded.study import render_scenes
 from stats.scores.contingency import ContingencyTable, choose_threshold
@@ -115,6 +116,44 @@ def test_the_cloud_mask_is_right_without_error_and_wrong_with_it() -> None:
     thick = opacity > 0.25
     assert masks[0][thick].all()
     assert not masks[1][thick].all()
+
+
+def test_the_snow_mask_follows_the_snow_and_errs_along_its_edge() -> None:
+    snow = np.clip(rough_field((200, 200), 60.0, np.random.default_rng(3), slope=3.5), 0, 1)
+    masks = [
+        snow_mask(snow, EmbeddedSettings(cloud_mask_error=e), np.random.default_rng(0))
+        for e in (0.0, 0.8)
+    ]
+    assert masks[0][snow > 0.5].all()
+    # No further than one pixel from where snow covers half.
+    assert not masks[0][~ndimage.binary_dilation(snow > 0.5)].any()
+    assert not masks[1][snow > 0.5].all()
+
+
+def test_snow_is_masked_where_that_is_asked_for_and_nothing_else_changes() -> None:
+    plain, masked = (
+        render_scenes(
+            EmbeddedSettings(
+                regions=("nepal_like",),
+                size_px=64,
+                pixel_m=10.0,
+                epochs=1,
+                sites=2,
+                snow_mask=chosen,
+            )
+        )
+        for chosen in (False, True)
+    )
+    lost = 0
+    for one, other in zip(plain, masked, strict=True):
+        for name in ("image", "pre", "truth"):
+            np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+        assert one.pre_valid is not None
+        assert other.pre_valid is not None
+        assert not (other.pre_valid & ~one.pre_valid).any()
+        lost += int((one.pre_valid & ~other.pre_valid).sum())
+    # The image before the event is of January.
+    assert lost > 0
 
 
 def test_a_shift_moves_the_image_and_what_was_seen() -> None:
