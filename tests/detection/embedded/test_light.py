@@ -138,7 +138,7 @@ def test_snow_is_masked_where_that_is_asked_for_and_nothing_else_changes() -> No
                 size_px=64,
                 pixel_m=10.0,
                 epochs=1,
-                sites=2,
+                sites=4,
                 snow_mask=chosen,
             )
         )
