@@ -23,7 +23,8 @@ WAYS = {
     "carried": "detection error carried on",
     "reference": "reference",
 }
-QUANTITY_NAMES = {"alpha": "exponent of the tail [-]", "total_m2": "total area [m2]"}
+QUANTITY_NAMES = {"alpha": "exponent of the tail [-]", "total_m2": "total area [km2]"}
+SCALES = {"alpha": 1.0, "total_m2": 1e6}
 GROUNDS = {"all": "All of the mapped ground", "checked": "Ground that did not calibrate"}
 CLASSES = 5
 SHARE_LEVEL = 0.95
@@ -145,7 +146,7 @@ def _sizes(error: DetectionError, source: Path, *, synthetic: bool) -> list[str]
             table(
                 ["quantity", "inventory", "value", "interval", "landslides"],
                 [[QUANTITY_NAMES[str(row["quantity"])], WAYS[str(row["way"])],
-                  _number(row["value"]), _interval(row), row["n"]] for row in rows],
+                  _number(row, "value"), _interval(row), row["n"]] for row in rows],
             ),
             shown(
                 _sizes_figure(rows, file, synthetic=synthetic),
@@ -158,11 +159,11 @@ def _sizes(error: DetectionError, source: Path, *, synthetic: bool) -> list[str]
 def _interval(row: Mapping[str, Any]) -> str:
     if row["low"] is None:
         return "known"
-    return f"{_number(row['low'])} to {_number(row['high'])}"
+    return f"{_number(row, 'low')} to {_number(row, 'high')}"
 
 
-def _number(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3f}"
+def _number(row: Mapping[str, Any], which: str) -> str:
+    return f"{row[which] / SCALES[str(row['quantity'])]:,.3f}"
 
 
 def _sizes_figure(rows: Sequence[Mapping[str, Any]], path: Path, *, synthetic: bool) -> Path:
@@ -181,8 +182,9 @@ def _sizes_figure(rows: Sequence[Mapping[str, Any]], path: Path, *, synthetic: b
             IntervalPanel(
                 title="line: the reference" if truth else "", label=label,
                 names=[WAYS[str(row["way"])] for row in chosen],
-                series={"value": np.array(lines, dtype=np.float64)},
-                reference=truth[0] if truth else None,
+                series={"value": np.array(lines, dtype=np.float64) / SCALES[quantity]},
+                reference=truth[0] / SCALES[quantity] if truth else None,
+                log=quantity == "total_m2",
             )
         )  # fmt: skip
     return draw_intervals(

@@ -108,6 +108,7 @@ class IntervalPanel:
         names: of the lines, top first.
         series: per series, (line, 3) value, lower and upper end; NaN where there is none.
         reference: a vertical line, such as 0 of a difference; None for none.
+        log: a logarithmic axis, for positive numbers of several sizes.
     """
 
     title: str
@@ -115,6 +116,7 @@ class IntervalPanel:
     names: Sequence[str]
     series: Mapping[str, Float[ndarray, "line 3"]]
     reference: float | None = 0.0
+    log: bool = False
 
 
 def draw_intervals(
@@ -164,6 +166,10 @@ def draw_intervals(
                 ax.plot(values[:, 0], shift, style.marker, color=style.colour, markersize=5)
             ax.set_yticks(at, list(panel.names), fontsize=8)
             ax.set_ylim(len(panel.names) - 0.5, -0.5)
+            if panel.log:
+                ax.set_xscale("log")
+                ax.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+                ax.xaxis.set_minor_formatter("")
             ax.set_xlabel(panel.label, fontsize=8)
             ax.set_title(panel.title, fontsize=9, loc="left")
             ax.grid(visible=False, axis="y")
