@@ -136,6 +136,15 @@ def test_a_perfect_detector_changes_nothing():
               ground_km2=np.full(5, 40.0), rng=rng)  # fmt: skip
 
 
+@pytest.mark.parametrize(("ground_km2", "told"), [(40.0, False), (400.0, True)])
+def test_an_inventory_that_is_mostly_false_alarms_is_told(model, ground_km2, told):
+    rng = np.random.default_rng(5)
+    areas = 200.0 * rng.random(400) ** (-1.0 / 1.6)
+    found = carry(areas, model, slope_deg=np.full(400, 30.0), ground_km2=np.full(5, ground_km2),
+                  rng=rng, draws=40)  # fmt: skip
+    assert any("false alarms" in note for note in found.notes) == told
+
+
 def test_the_figure_shows_functions_and_counts(tmp_path):
     rng = np.random.default_rng(3)
     calibration = benchmark.calibration_of(rng, blocks=40)
