@@ -34,7 +34,7 @@ from stats.sizes.recording import Recording, check_areas
 LAW = "power"
 LEAST_EXPONENT, MOST_EXPONENT = 0.3, 8.0
 MOST_FALSE = 0.3
-"""Share of false alarms beyond which coverage was never measured (the benchmark has about a sixth)."""
+"""Share of false alarms beyond which coverage was never measured (the benchmark: a sixth)."""
 LEAST_RESPONSE = 0.5
 
 
