@@ -1,5 +1,6 @@
 """Ctrl-C stops a command, also where a library catches everything."""
 
+import contextlib
 import signal
 import threading
 
@@ -13,10 +14,8 @@ from stats.command.interrupts import remembered_interrupts
 
 def swallowed():
     """Ctrl-C in the middle of code that catches everything."""
-    try:
+    with contextlib.suppress(BaseException):
         signal.raise_signal(signal.SIGINT)
-    except BaseException:
-        pass
 
 
 def interrupted_work(where, quiet, done):
