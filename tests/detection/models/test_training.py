@@ -13,6 +13,8 @@ from hazard.training.step import initial_state, make_step
 from tests.detection.models.small_networks import make_batch, ready, terms
 
 QUICK = ("default", "unet", "adsms_unet")
+# Each of their parts is one of the attention residual network, too.
+NIGHTLY = ("residual_unet", "attention_unet")
 STEPS = 80
 # The loss after so many steps, as a share of the first.
 SHARE = 0.5
@@ -34,9 +36,13 @@ def trained(name, steps, *, frozen=(), side=32, **changes):
     return before, state.variables, losses
 
 
-@pytest.mark.parametrize(
-    "name", [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in MODELS]
-)
+def marks(name):
+    if name in QUICK:
+        return ()
+    return (pytest.mark.slow, pytest.mark.nightly) if name in NIGHTLY else (pytest.mark.slow,)
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=marks(n)) for n in MODELS])
 def test_four_patches_are_learned_by_heart(name):
     _, after, losses = trained(name, STEPS, **CHANGES.get(name, {}))
     assert np.isfinite(losses).all()

@@ -46,8 +46,9 @@ def test_profile_intervals_of_alpha_cover(n: int) -> None:
     assert 0.38 < ((half.low <= TRUTH[0]) & (half.high >= TRUTH[0])).mean() < 0.62
 
 
+# The larger size takes four times as long and is the easier one.
 @pytest.mark.slow
-@pytest.mark.parametrize("n", [300, 3000])
+@pytest.mark.parametrize("n", [300, pytest.param(3000, marks=pytest.mark.nightly)])
 def test_bootstrap_intervals_of_alpha_cover(n: int) -> None:
     # With 119 draws the 3rd smallest and 3rd largest are the 2.5 and 97.5 % points.
     draws, rng = 119, np.random.default_rng([12, n])
