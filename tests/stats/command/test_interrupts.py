@@ -1,6 +1,5 @@
 """Ctrl-C stops a command, also where a library catches everything."""
 
-import contextlib
 import signal
 import threading
 
@@ -14,8 +13,10 @@ from stats.command.interrupts import remembered_interrupts
 
 def swallowed():
     """Ctrl-C in the middle of code that catches everything."""
-    with contextlib.suppress(BaseException):
+    try:
         signal.raise_signal(signal.SIGINT)
+    except BaseException:
+        pass
 
 
 def interrupted_work(where, quiet, done):
