@@ -22,7 +22,6 @@ from stats.command.errors import (
     EXIT_INTERRUPTED,
     UserError,
 )
-from stats.command.interrupts import StoppingReporter, remembered_interrupts
 from stats.command.log import Log, make_log
 from stats.command.progress import Reporter, make_reporter
 
@@ -94,9 +93,9 @@ def session(
         typer.Exit: with the code of the failure; the traceback is printed only under `debug`.
     """
     log = make_log(quiet=quiet, as_json=log_json)
-    shown = make_reporter(log=log, quiet=quiet, as_json=log_json)
+    reporter = make_reporter(log=log, quiet=quiet, as_json=log_json)
     try:
-        with remembered_interrupts() as interrupts, StoppingReporter(shown, interrupts) as reporter:
+        with reporter:
             yield Session(log=log, reporter=reporter)
     except typer.Exit:
         raise
