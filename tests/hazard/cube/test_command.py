@@ -300,10 +300,15 @@ def test_a_process_ends_with_the_code_and_without_a_traceback(own):
 def test_control_c_leaves_nothing_half_written_under_a_final_name(own):
     """A real signal to a real process, in the middle of its work."""
     run = own / "run"
-    child = subprocess.Popen(
-        [sys.executable, "-m", "hazard.cube", str(own / "study.yaml"), "--out", str(run)],
-        cwd=ROOT, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+    # Shells start jobs in the background deaf to it, and their children inherit that.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "hazard.cube", str(own / "study.yaml"), "--out", str(run)],
+            cwd=ROOT, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+    finally:
+        signal.signal(signal.SIGINT, before)
     try:
         # The child has work left for seconds once it says that it began.
         assert child.stderr is not None

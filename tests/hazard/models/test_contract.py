@@ -80,7 +80,7 @@ def objective(name):
 # tests run, their shapes and types everywhere.
 NUMERIC = [
     pytest.param("default"),
-    pytest.param("reference", marks=pytest.mark.slow),
+    pytest.param("reference", marks=[pytest.mark.slow, pytest.mark.nightly]),
     pytest.param("described", marks=pytest.mark.slow),
 ]
 
