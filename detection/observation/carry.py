@@ -34,7 +34,7 @@ from stats.sizes.recording import Recording, check_areas
 LAW = "power"
 LEAST_EXPONENT, MOST_EXPONENT = 0.3, 8.0
 MOST_FALSE = 0.3
-"""Share of false alarms beyond which coverage was never measured (the benchmark: a sixth)."""
+"""Share of false alarms beyond which a note warns; coverage was measured with about a sixth."""
 LEAST_RESPONSE = 0.5
 
 
@@ -167,8 +167,8 @@ def carry(
     if truth.false_share > MOST_FALSE:
         notes.append(
             f"{100 * truth.false_share:.0f} % of the outlines are expected to be false alarms: "
-            "what is left to tell of the true ones is little, and the intervals were checked for "
-            f"shares below {100 * MOST_FALSE:.0f} % only; do not rely on exponent and total"
+            "what is left to tell of the true ones is little, and coverage was measured with about "
+            "a sixth; do not rely on exponent and total"
         )
     if response < LEAST_RESPONSE:
         notes.append(

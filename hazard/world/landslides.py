@@ -172,10 +172,9 @@ def draw_epoch(
     polygon = footprints(x, y, area, aspect, field, rough)
     waiting = np.arange(n)
     settled = np.zeros(n, dtype=bool)
-    tree = shapely.STRtree(standing)
     limits = (lattice_grid(config).shape[0] - 1, lattice_grid(config).shape[1] - 1)
     for trial in range(MAX_TRIALS):
-        clash = _clashes(polygon, waiting, settled, tree)
+        clash = _clashes(polygon, waiting, settled, standing)
         settled[waiting[~clash]] = True
         waiting = waiting[clash]
         if waiting.size == 0 or trial == MAX_TRIALS - 1:
@@ -193,7 +192,7 @@ def draw_epoch(
     return polygon[keep], area[keep], rows[keep], cols[keep], n - keep.size
 
 
-def _clashes(polygon: Array, waiting: Array, settled: Array, standing: shapely.STRtree) -> Array:
+def _clashes(polygon: Array, waiting: Array, settled: Array, standing: Array) -> Array:
     """Which of the waiting ones are too near to a standing, settled or larger waiting one.
 
     Nearly all are, where landslides are dense, and one neighbour is enough to know it.
@@ -201,7 +200,7 @@ def _clashes(polygon: Array, waiting: Array, settled: Array, standing: shapely.S
     mine = polygon[waiting]
     shapely.prepare(mine)
     clash = np.zeros(waiting.size, dtype=bool)
-    for fixed in (standing.geometries, polygon[settled]):
+    for fixed in (standing, polygon[settled]):
         free = np.flatnonzero(~clash)
         clash[free] = _near_any(mine[free], fixed)
     free = np.flatnonzero(~clash)

@@ -77,7 +77,7 @@ def objective(name):
 
 
 # The published networks take most of a minute to compile; their numbers are checked where slow
-# tests run, their shapes and types everywhere.
+# tests run (the reference's at night), their shapes and types everywhere.
 NUMERIC = [
     pytest.param("default"),
     pytest.param("reference", marks=[pytest.mark.slow, pytest.mark.nightly]),

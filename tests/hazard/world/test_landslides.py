@@ -142,12 +142,12 @@ def test_clashes_are_those_of_every_pair(crowd):
         expected.append(near)
         if not near:
             taken.append(polygon[k])
-    found = _clashes(polygon, waiting, settled, shapely.STRtree(standing))
+    found = _clashes(polygon, waiting, settled, standing)
     np.testing.assert_array_equal(found, expected)
     assert found.all() == (crowd == 3000.0)
 
 
 def test_without_neighbours_nothing_clashes():
     far = shapely.box([0.0, 1e4], [0.0, 0.0], [9.0, 1e4 + 9], [9.0, 9.0])
-    none = shapely.STRtree(np.empty(0, dtype=object))
+    none = np.empty(0, dtype=object)
     assert not _clashes(far, np.arange(2), np.zeros(2, dtype=bool), none).any()
