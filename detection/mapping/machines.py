@@ -67,6 +67,8 @@ def connect(scheduler: str, workers: int) -> Iterator[Any]:
             threads_per_worker=1,
             processes=True,
             dashboard_address=None,
+            # Also without a dashboard there is a server of figures, which would want port 8787.
+            scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
             memory_limit=0,
             silence_logs=40,
         ) as cluster,

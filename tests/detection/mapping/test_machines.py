@@ -1,5 +1,7 @@
 """The map of many machines is that of one; without dask, or without a scheduler, a clear word."""
 
+import contextlib
+import socket
 import sys
 
 import numpy as np
@@ -28,6 +30,17 @@ def mapped(out, **changes):
         return dataset.read(1), sum(tiles), found.tiling.n_tiles
 
 
+@pytest.fixture
+def usual_port_taken():
+    """Port 8787, where dask would serve its figures, is in use by someone."""
+    with socket.socket() as held:
+        with contextlib.suppress(OSError):  # someone else has it
+            held.bind(("", 8787))
+            held.listen()
+        yield
+
+
+@pytest.mark.usefixtures("usual_port_taken")
 def test_processes_and_a_scheduler_by_address_give_the_map_of_threads(tmp_path):
     pytest.importorskip("distributed")
     expected, _, _ = mapped(tmp_path / "threads")
