@@ -10,7 +10,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import threading
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -143,24 +145,48 @@ def write_map(
     threshold: float,
     tags: Mapping[str, object],
 ) -> tuple[int, int]:
-    """Write both files, each beside its name and then renamed.
+    """Write both files side by side, each beside its name and then renamed.
 
     Returns:
         Pixels with a probability, and pixels of the mask.
     """
-    write_cog_blocks(
-        probability,
-        folder.bands(),
-        grid,
-        dtype=np.uint16,
-        names=["landslide_probability"],
-        units=["1"],
-        descriptions=["probability that the pixel is landslide"],
-        nodata=NOT_SEEN,
-        scales=[(PROBABILITY_STEP, 0.0)],
-        tags=tags,
-        overviews="average",
-    )
+    stopped = threading.Event()
+
+    def probabilities() -> Iterator[tuple[Block, UInt16[ndarray, "y x"], Bool[ndarray, "y x"]]]:
+        for band in folder.bands():
+            if stopped.is_set():
+                raise InterruptedError("the other file of the map could not be written")
+            yield band
+
+    # Most of the time goes into resampling and compression, each on one core.
+    with ThreadPoolExecutor(1, thread_name_prefix="write") as pool:
+        writing = pool.submit(
+            write_cog_blocks,
+            probability,
+            probabilities(),
+            grid,
+            dtype=np.uint16,
+            names=["landslide_probability"],
+            units=["1"],
+            descriptions=["probability that the pixel is landslide"],
+            nodata=NOT_SEEN,
+            scales=[(PROBABILITY_STEP, 0.0)],
+            tags=tags,
+            overviews="average",
+        )
+        try:
+            counts = _write_mask(folder, grid, mask, threshold, tags)
+        except BaseException:
+            stopped.set()
+            raise
+        writing.result()
+    return counts
+
+
+def _write_mask(
+    folder: StripFolder, grid: Grid, path: Path, threshold: float, tags: Mapping[str, object]
+) -> tuple[int, int]:
+    """Write the mask and count its pixels: those seen, and landslide."""
     seen = count = 0
 
     def masks() -> Iterator[tuple[Block, UInt8[ndarray, "y x"], Bool[ndarray, "y x"]]]:
@@ -172,7 +198,7 @@ def write_map(
             yield block, found, valid
 
     write_cog_blocks(
-        mask,
+        path,
         masks(),
         grid,
         dtype=np.uint8,

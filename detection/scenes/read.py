@@ -24,7 +24,7 @@ from detection.scenes.rasterise import (
 from detection.scenes.scene import Scene
 from hazard.errors import DataError
 from hazard.geo.grid import Block, Grid
-from hazard.geo.raster import RasterInfo, read_info, read_on_grid
+from hazard.geo.raster import RasterInfo, read_bands_on_grid, read_info, read_on_grid
 
 HIGHEST_REFLECTANCE = 1.5  # of the median pixel: snow and cloud stay below
 COUNTS = {"dn", "count", "counts", "digital number", "digital numbers"}
@@ -132,22 +132,32 @@ def _read_image(
     places = _band_places(source, entry)
     image = np.zeros((*block.shape, len(wanted)), dtype=np.float32)
     valid = np.ones(block.shape, dtype=bool)
+    by_file: dict[str, list[tuple[int, int]]] = {}
     for layer, band in enumerate(wanted):
         path, number = places[entry.bands.index(band)]
-        raster = read_on_grid(path, whole, band=number, block=block, nodata=source.nodata)
-        values = raster.values
-        if source.scale != 1 or source.offset != 0:
-            values = (values.astype(np.float64) * source.scale + source.offset).astype(np.float32)
-        seen = raster.valid & np.isfinite(values)
-        image[..., layer] = np.where(seen, values, 0)
-        valid &= seen
+        by_file.setdefault(path, []).append((layer, number))
+    for path, layers in by_file.items():
+        numbers = [number for _, number in layers]
+        rasters = read_bands_on_grid(path, whole, numbers, block=block, nodata=source.nodata)
+        for (layer, _), raster in zip(layers, rasters, strict=True):
+            values = raster.values
+            if source.scale != 1 or source.offset != 0:
+                values = (values.astype(np.float64) * source.scale + source.offset).astype(
+                    np.float32
+                )
+            seen = raster.valid & np.isfinite(values)
+            image[..., layer] = values if seen.all() else np.where(seen, values, 0)
+            valid &= seen
     for mask, sees in ((source.valid, True), (source.cloud, False)):
         if mask is not None:
             raster = read_on_grid(mask, whole, block=block, resampling="nearest")
             # What the mask does not know was not seen.
             valid &= raster.valid & ((raster.values != 0) == sees)
-    _check_values(source, entry, image[valid])
-    image[~valid] = 0
+    everywhere = bool(valid.all())
+    seen_values = image.reshape(-1, len(wanted)) if everywhere else image[valid]
+    _check_values(source, entry, seen_values)
+    if not everywhere:
+        image[~valid] = 0
     return image, valid
 
 

@@ -27,6 +27,8 @@ BLOCK_SIZE = 512
 SMALLEST_SIDE = 128  # of a tile, in GDAL's COG driver
 # Floats are predicted by their bytes, integers by differences (TIFF predictors 3 and 2).
 PREDICTOR_FLOAT, PREDICTOR_INTEGER = 3, 2
+# GDAL's own choice, 6, takes half as long again and saves 2 % (maps of probability, elevations).
+DEFLATE_LEVEL = 5
 
 
 def write_cog(
@@ -181,6 +183,9 @@ def write_cog_blocks(
             part,
             driver="COG",
             compress="deflate",
+            level=DEFLATE_LEVEL,
+            # Tiles are compressed one by one, so the bytes are those of one thread.
+            num_threads="all_cpus",
             predictor=PREDICTOR_FLOAT if is_float else PREDICTOR_INTEGER,
             blocksize=side,
             # A line of cells cannot be halved both ways: validators call its overviews invalid.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -63,17 +63,22 @@ class NetcdfSource:
         """What the file says about itself."""
         return self._info
 
-    def read_raw(self, window: Block, band: int) -> tuple[AnyArray, BoolArray | None]:
-        """Stored numbers of a window, north-up."""
+    def read_raw(
+        self, window: Block, bands: Sequence[int]
+    ) -> list[tuple[AnyArray, BoolArray | None]]:
+        """Stored numbers of a window, north-up, by band."""
         rows = self._info.shape[0]
         if self._south_up:
             row_slice = slice(rows - window.row1, rows - window.row0)
         else:
             row_slice = slice(window.row0, window.row1)
-        lead = tuple(int(i) for i in np.unravel_index(band - 1, self._extra_shape or (1,)))
-        index = (*(lead if self._extra_shape else ()), row_slice, slice(window.col0, window.col1))
-        values = np.asarray(self._array[index].values)
-        return (values[::-1] if self._south_up else values), None
+        found: list[tuple[AnyArray, BoolArray | None]] = []
+        for band in bands:
+            lead = tuple(int(i) for i in np.unravel_index(band - 1, self._extra_shape or (1,)))
+            place = (row_slice, slice(window.col0, window.col1))
+            values = np.asarray(self._array[(*(lead if self._extra_shape else ()), *place)].values)
+            found.append((values[::-1] if self._south_up else values, None))
+        return found
 
 
 @contextmanager

@@ -26,7 +26,8 @@ overlap of each valid pixel with the cell's bounding box in the file's lattice.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import get_args
 
 import numpy as np
@@ -44,11 +45,12 @@ from hazard.geo.sources import (
     read_window,
     require_band,
 )
-from hazard.geo.warp import MOST_PIXELS, Kernel, Warp, copy_lattice, place
+from hazard.geo.warp import MOST_PIXELS, Kernel, Warp, copy_lattice
 
 __all__ = [
     "Raster",
     "RasterInfo",
+    "read_bands_on_grid",
     "read_info",
     "read_native",
     "read_on_grid",
@@ -158,6 +160,50 @@ def read_on_grid(
     Raises:
         DataError: the file cannot be used, or no part of it lies on the grid.
     """
+    (raster,) = read_bands_on_grid(
+        path,
+        grid,
+        (band,),
+        resampling=resampling,
+        nodata=nodata,
+        block=block,
+        min_valid_share=min_valid_share,
+        categorical=categorical,
+        variable=variable,
+    )
+    return raster
+
+
+def read_bands_on_grid(
+    path: PathLike,
+    grid: Grid,
+    bands: Sequence[int],
+    *,
+    resampling: Kernel = "bilinear",
+    nodata: float | None = None,
+    block: Block | None = None,
+    min_valid_share: float = 0.5,
+    categorical: bool = False,
+    variable: str | None = None,
+) -> Iterator[Raster]:
+    """`read_on_grid` of several bands, one after the other.
+
+    The file is opened once, and what it stores of all bands together is decoded once.
+
+    Args:
+        path: as in `read_on_grid`, and so the other arguments.
+        grid: target lattice.
+        bands: 1-based, in the order wanted.
+        resampling: kernel.
+        nodata: replaces the file's nodata value.
+        block: part of `grid`.
+        min_valid_share: share of an averaged cell that valid source pixels must cover.
+        categorical: keep the file's integer type.
+        variable: netCDF variable.
+
+    Raises:
+        DataError: as `read_on_grid`.
+    """
     if resampling not in get_args(Kernel):
         raise ValueError(f"resampling {resampling!r}; expected one of {get_args(Kernel)}")
     if categorical and resampling != "nearest":
@@ -166,27 +212,20 @@ def read_on_grid(
         raise ValueError(f"min_valid_share {min_valid_share}; expected within (0, 1]")
     part = block or Block(row0=0, row1=grid.shape[0], col0=0, col1=grid.shape[1])
     with open_source(path, variable=variable) as source:
-        require_band(source.info, band)
+        for band in bands:
+            require_band(source.info, band)
+            _check_categorical(source.info, band, categorical)
         checked_nodata(source.info, nodata)
-        _check_categorical(source.info, band, categorical)
-        warp = Warp.plan(source, grid, band, resampling, nodata, min_valid_share, categorical)
-        values = np.full(part.shape, np.nan, np.float64 if categorical else np.float32)
-        if warp.offset is not None:
-            copy_lattice(warp, part, values)
+        # One plan: bands of a file share its lattice.
+        plan = Warp.plan(source, grid, bands[0], resampling, nodata, min_valid_share, categorical)
+        if plan.offset is not None:
+            found = copy_lattice(plan, bands, part)
         else:
-            size = warp.tile
-            for row in range(part.row0 // size[0], -(-part.row1 // size[0])):
-                for col in range(part.col0 // size[1], -(-part.col1 // size[1])):
-                    tile = Block(
-                        row0=row * size[0],
-                        row1=(row + 1) * size[0],
-                        col0=col * size[1],
-                        col1=(col + 1) * size[1],
-                    )
-                    place(warp.tile_values(tile), tile, part, values)
-        valid = np.isfinite(values)
-        values = _as_stored(values, valid, source.info, categorical)
-    return Raster(values=values, valid=valid, grid=grid.crop(part))
+            found = (replace(plan, band=band).warped(part) for band in bands)
+        for values in found:
+            valid = np.isfinite(values)
+            stored = _as_stored(values, valid, source.info, categorical)
+            yield Raster(values=stored, valid=valid, grid=grid.crop(part))
 
 
 def _check_categorical(info: RasterInfo, band: int, categorical: bool) -> None:

@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,8 +95,12 @@ class Source(Protocol):
         """What the file says about itself."""
         ...
 
-    def read_raw(self, window: Block, band: int) -> tuple[AnyArray, BoolArray | None]:
-        """Stored numbers of a window, north-up, and the file's explicit mask (None: all valid)."""
+    def read_raw(
+        self, window: Block, bands: Sequence[int]
+    ) -> list[tuple[AnyArray, BoolArray | None]]:
+        """Stored numbers of a window, north-up, and the file's explicit mask (None: all valid), of
+        every band that is asked for.
+        """
         ...
 
 
@@ -145,25 +149,39 @@ class GdalSource:
         """What the file says about itself."""
         return self._info
 
-    def read_raw(self, window: Block, band: int) -> tuple[AnyArray, BoolArray | None]:
-        """Stored numbers of a window, north-up, and the per-dataset mask or alpha."""
+    def read_raw(
+        self, window: Block, bands: Sequence[int]
+    ) -> list[tuple[AnyArray, BoolArray | None]]:
+        """Stored numbers of a window, north-up, and the per-dataset mask or alpha, by band."""
         dataset, rows = self._dataset, self._info.shape[0]
         row0 = rows - window.row1 if self._south_up else window.row0
         gdal_window = Window(window.col0, row0, window.shape[1], window.shape[0])
-        values = dataset.read(band, window=gdal_window)
-        mask: BoolArray | None = None
+        if len({dataset.dtypes[band - 1] for band in bands}) == 1:
+            # Pixel by pixel, as most images are stored, a block holds all bands: decode it once.
+            stack = list(dataset.read(list(bands), window=gdal_window))
+        else:
+            stack = [dataset.read(band, window=gdal_window) for band in bands]
+        found: list[tuple[AnyArray, BoolArray | None]] = []
+        for band, values in zip(bands, stack, strict=True):
+            mask = self._mask(band, gdal_window)
+            if self._south_up:
+                values, mask = values[::-1], None if mask is None else mask[::-1]
+            found.append((values, mask))
+        return found
+
+    def _mask(self, band: int, window: Window) -> BoolArray | None:
+        """What the file's own mask or alpha band says of a window, rows as they are stored."""
+        dataset, mask = self._dataset, None
         flags = dataset.mask_flag_enums[band - 1]
         if MaskFlags.per_dataset in flags and MaskFlags.alpha not in flags:
-            mask = dataset.read_masks(band, window=gdal_window) > 0
+            mask = dataset.read_masks(band, window=window) > 0
         # GDAL forgets the alpha band where a nodata value is set too: ask for it by colour.
         if ColorInterp.alpha in dataset.colorinterp:
             alpha_band = dataset.colorinterp.index(ColorInterp.alpha) + 1
             if alpha_band != band:
-                alpha = dataset.read(alpha_band, window=gdal_window) > 0
+                alpha = dataset.read(alpha_band, window=window) > 0
                 mask = alpha if mask is None else mask & alpha
-        if self._south_up:
-            values, mask = values[::-1], None if mask is None else mask[::-1]
-        return values, mask
+        return mask
 
 
 def _existing(path: PathLike) -> str:
@@ -259,15 +277,39 @@ def read_window(
     Returns:
         values, float32 with NaN where invalid (float64 where categorical), and valid.
     """
+    (found,) = read_windows(source, window, (band,), nodata=nodata, categorical=categorical)
+    return found
+
+
+def read_windows(
+    source: Source, window: Block, bands: Sequence[int], *, nodata: float | None, categorical: bool
+) -> Iterator[tuple[AnyArray, BoolArray]]:
+    """`read_window` of several bands, one after the other; the file is decoded once for all."""
     info = source.info
     with decoding(info.path, f"{info.dtype} values in rows {window.row0}-{window.row1}"):
-        raw, mask = source.read_raw(window, band)
+        read = source.read_raw(window, bands)
+    read.reverse()
+    for band in bands:
+        raw, mask = read.pop()
         if raw.shape != window.shape or raw.dtype.kind not in "iufb":
             raise DataError(
                 info.path,
                 found=f"{raw.dtype} values of shape {raw.shape}",
                 expected=f"real numbers of shape {window.shape}",
             )
+        yield _physical(info, band, raw, mask, nodata=nodata, categorical=categorical)
+
+
+def _physical(
+    info: RasterInfo,
+    band: int,
+    raw: AnyArray,
+    mask: BoolArray | None,
+    *,
+    nodata: float | None,
+    categorical: bool,
+) -> tuple[AnyArray, BoolArray]:
+    """Stored numbers to values and validity."""
     missing = checked_nodata(info, nodata)
     scale, offset = info.scales[band - 1], info.offsets[band - 1]
     target = np.float64 if categorical else np.float32
@@ -285,7 +327,8 @@ def read_window(
             valid &= ~same
     if mask is not None:
         valid &= mask
-    values[~valid] = np.nan
+    if not valid.all():
+        values[~valid] = np.nan
     return values, valid
 
 

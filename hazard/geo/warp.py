@@ -7,6 +7,7 @@ whether both share one lattice, how wide kernels are, and how large a tile may b
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -20,7 +21,7 @@ from rasterio.warp import reproject, transform
 
 from hazard.errors import DataError
 from hazard.geo.grid import Block, Grid
-from hazard.geo.sources import AnyArray, Source, decoding, read_window
+from hazard.geo.sources import AnyArray, Source, decoding, read_window, read_windows
 
 Kernel = Literal["nearest", "bilinear", "cubic", "average"]
 
@@ -51,8 +52,8 @@ def place(tile_values: AnyArray | None, tile: Block, part: Block, out: AnyArray)
     ]
 
 
-def copy_lattice(warp: Warp, part: Block, out: AnyArray) -> None:
-    """Fill `out` from the same lattice, no resampling."""
+def copy_lattice(warp: Warp, bands: Sequence[int], part: Block) -> Iterator[AnyArray]:
+    """Values (y, x) over `part` from the same lattice, band after band, no resampling."""
     assert warp.offset is not None
     rows, cols = warp.offset
     window = Block(
@@ -62,12 +63,19 @@ def copy_lattice(warp: Warp, part: Block, out: AnyArray) -> None:
         col1=min(part.col1 + cols, warp.native.shape[1]),
     )
     if min(window.shape) < 1:
+        for _ in bands:
+            yield warp.empty(part)
         return
-    values, _ = read_window(
-        warp.source, window, warp.band, nodata=warp.nodata, categorical=warp.categorical
-    )
     row, col = window.row0 - rows - part.row0, window.col0 - cols - part.col0
-    out[row : row + window.shape[0], col : col + window.shape[1]] = values
+    for values, _ in read_windows(
+        warp.source, window, bands, nodata=warp.nodata, categorical=warp.categorical
+    ):
+        if values.shape == part.shape:
+            yield values
+            continue
+        out = warp.empty(part)
+        out[row : row + window.shape[0], col : col + window.shape[1]] = values
+        yield out
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,6 +158,24 @@ class Warp:
             ratio=ratio,
             tile=(side, min(side, TILE if same_crs else _straight_columns(path, native, grid))),
         )
+
+    def empty(self, part: Block) -> AnyArray:
+        """An array over a part of the grid, NaN everywhere."""
+        return np.full(part.shape, np.nan, np.float64 if self.categorical else np.float32)
+
+    def warped(self, part: Block) -> AnyArray:
+        """(y, x) values over a part of the grid, tile by tile, NaN where invalid."""
+        out, (rows, cols) = self.empty(part), self.tile
+        for row in range(part.row0 // rows, -(-part.row1 // rows)):
+            for col in range(part.col0 // cols, -(-part.col1 // cols)):
+                tile = Block(
+                    row0=row * rows,
+                    row1=(row + 1) * rows,
+                    col0=col * cols,
+                    col1=(col + 1) * cols,
+                )
+                place(self.tile_values(tile), tile, part, out)
+        return out
 
     @property
     def is_coarser(self) -> bool:

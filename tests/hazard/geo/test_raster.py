@@ -18,7 +18,14 @@ from pyproj import Transformer
 
 from hazard.errors import DataError
 from hazard.geo.grid import Block, Grid
-from hazard.geo.raster import Kernel, Raster, read_info, read_native, read_on_grid
+from hazard.geo.raster import (
+    Kernel,
+    Raster,
+    read_bands_on_grid,
+    read_info,
+    read_native,
+    read_on_grid,
+)
 
 UTM = "EPSG:32645"
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -394,6 +401,104 @@ def test_a_block_off_the_file_is_invalid_but_a_grid_off_the_file_is_refused(
     assert not read_on_grid(path, grid, block=far).valid.any()
     with pytest.raises(DataError, match=r"a\.tif: found bounds .* off the grid; expected overlap"):
         read_on_grid(path, lattice(7, (10, 10), 5000, 5000))
+
+
+# ---- several bands --------------------------------------------------------------------------
+
+
+def assert_as_alone(path: Path, grid: Grid, bands: tuple[int, ...], **changes: Any) -> None:
+    """Bands that are read together are those that are read one by one, bit for bit."""
+    together = list(read_bands_on_grid(path, grid, bands, **changes))
+    assert len(together) == len(bands)
+    for band, got in zip(bands, together, strict=True):
+        alone = read_on_grid(path, grid, band=band, **changes)
+        np.testing.assert_array_equal(got.values, alone.values)
+        np.testing.assert_array_equal(got.valid, alone.valid)
+        assert got.values.dtype == alone.values.dtype
+        assert got.grid == alone.grid
+
+
+@pytest.mark.parametrize("interleave", ["pixel", "band"])
+@pytest.mark.parametrize(
+    ("cell_m", "left"), [(30, 3e5), (30, 3e5 - 300), (13.7, 3e5 + 400)], ids=str
+)
+@pytest.mark.parametrize("bands", [(1, 2, 3), (3, 1), (2, 2)])
+def test_bands_read_together_are_those_read_alone(
+    tmp_path: Path, interleave: str, cell_m: float, left: float, bands: tuple[int, ...]
+) -> None:
+    rng = np.random.default_rng(0)
+    values = rng.integers(1, 4000, (3, 60, 70)).astype(np.int16)
+    values[rng.random(values.shape) < 0.1] = -1
+    transform = Affine(30, 0, 3e5, 0, -30, 3e6)
+    path = write_tif(
+        tmp_path / "a.tif", values, transform, nodata=-1, scale=0.5, interleave=interleave
+    )
+    grid = lattice(cell_m, (50, 60), left, 3e6)
+    assert_as_alone(path, grid, bands)
+    assert_as_alone(path, grid, bands, block=Block(row0=3, row1=40, col0=7, col1=44))
+    far = Block(row0=5000, row1=5003, col0=0, col1=4)
+    assert not any(r.valid.any() for r in read_bands_on_grid(path, grid, bands, block=far))
+
+
+def test_alpha_and_masks_hold_for_bands_read_together(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    values = rng.integers(0, 200, (4, 20, 30)).astype(np.uint8)
+    values[3] = np.where(rng.random((20, 30)) < 0.2, 0, 255)
+    t = Affine(30, 0, 3e5, 0, -30, 3e6)
+    grid = lattice(30, (20, 30))
+    alpha = write_tif(tmp_path / "alpha.tif", values, t, alpha=True)
+    assert_as_alone(alpha, grid, (1, 3, 4))
+    seen = next(read_bands_on_grid(alpha, grid, (1,))).valid
+    np.testing.assert_array_equal(seen, values[3] > 0)
+    with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True):
+        masked = write_tif(tmp_path / "masked.tif", values[:3], t, mask=values[3])
+    assert_as_alone(masked, grid, (2, 3))
+    assert not all(r.valid.all() for r in read_bands_on_grid(masked, grid, (2, 3)))
+
+
+def test_bands_of_different_types_are_read_together(tmp_path: Path) -> None:
+    """GDAL hands out only bands of one type as one array; a virtual file may hold several."""
+    t, grid = Affine(30, 0, 3e5, 0, -30, 3e6), lattice(30, (20, 30))
+    counts = np.random.default_rng(2).integers(0, 9000, (20, 30)).astype(np.uint16)
+    write_tif(tmp_path / "counts.tif", counts, t)
+    write_tif(tmp_path / "shares.tif", (counts / 9000).astype(np.float32), t)
+    parts = "".join(
+        f"""<VRTRasterBand dataType="{kind}" band="{band}"><SimpleSource>
+        <SourceFilename relativeToVRT="1">{name}.tif</SourceFilename><SourceBand>1</SourceBand>
+        </SimpleSource></VRTRasterBand>"""
+        for band, (name, kind) in enumerate((("counts", "UInt16"), ("shares", "Float32")), start=1)
+    )
+    path = tmp_path / "a.vrt"
+    path.write_text(
+        f"""<VRTDataset rasterXSize="30" rasterYSize="20"><SRS>{UTM}</SRS>
+        <GeoTransform>300000, 30, 0, 3000000, 0, -30</GeoTransform>{parts}</VRTDataset>"""
+    )
+    assert_as_alone(path, grid, (1, 2))
+    first, second = read_bands_on_grid(path, grid, (1, 2))
+    np.testing.assert_array_equal(first.values, counts)
+    np.testing.assert_allclose(second.values, counts / 9000, rtol=1e-6)
+
+
+def test_a_file_is_opened_once_for_all_its_bands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = np.ones((5, 20, 30), np.float32)
+    path = write_tif(tmp_path / "a.tif", values, Affine(30, 0, 3e5, 0, -30, 3e6))
+    opened: list[Any] = []
+    real = rasterio.open
+    monkeypatch.setattr(
+        "hazard.geo.sources.rasterio.open", lambda *a, **k: opened.append(a) or real(*a, **k)
+    )
+    for grid in (lattice(30, (20, 30)), lattice(47, (10, 10))):
+        opened.clear()
+        assert len(list(read_bands_on_grid(path, grid, (1, 2, 3, 4, 5)))) == 5
+        assert len(opened) == 1
+
+
+def test_a_band_that_is_not_there_is_refused_before_any_is_read(tmp_path: Path) -> None:
+    path = write_tif(tmp_path / "a.tif", np.ones((2, 4, 4)), Affine(30, 0, 3e5, 0, -30, 3e6))
+    with pytest.raises(DataError, match=r"found 2 band\(s\); expected band 3"):
+        next(read_bands_on_grid(path, lattice(30, (4, 4)), (1, 3)))
 
 
 # ---- netCDF ---------------------------------------------------------------------------------
