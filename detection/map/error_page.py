@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from detection.map.error_stage import DetectionError
+from detection.map.error_stage import GROUNDS, DetectionError
 from detection.map.folder import CARRIED_SIZES, DETECTION_ERROR, INVENTORY, OBSERVATION
 from detection.observation.calibration import Calibration
 from detection.observation.figures import draw_observation
@@ -25,7 +25,6 @@ WAYS = {
 }
 QUANTITY_NAMES = {"alpha": "exponent of the tail [-]", "total_m2": "total area [km2]"}
 SCALES = {"alpha": 1.0, "total_m2": 1e6}
-GROUNDS = {"all": "All of the mapped ground", "checked": "Ground that did not calibrate"}
 CLASSES = 5
 SHARE_LEVEL = 0.95
 LIMITS = (

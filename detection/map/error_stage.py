@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,7 @@ from stats.command.frame import Session
 
 PIXEL_M = 50.0
 QUANTILES = 200
+GROUNDS = {"all": "All of the mapped ground", "checked": "Ground that did not calibrate"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -332,7 +334,7 @@ def _sizes(
     if reference is not None and found.ground is not None:
         grounds["checked"] = (survey, found.ground, reference)
     rows: list[dict[str, Any]] = []
-    notes: dict[str, None] = {}
+    notes: dict[str, Sequence[str]] = {}
     for number, (name, (looked, ground, truth)) in enumerate(grounds.items()):
         least = model.minimum_m2
         areas, slopes = gains_on(detected, looked, ground, minimum_m2=least)
@@ -344,8 +346,25 @@ def _sizes(
             level=config.error.level,
         )  # fmt: skip
         rows += [{"ground": name, **row} for row in own.rows]
-        notes |= dict.fromkeys(own.notes)
-    return SizeRows(rows=tuple(rows), notes=tuple(notes))
+        notes[GROUNDS[name]] = own.notes
+    return SizeRows(rows=tuple(rows), notes=notes_by_ground(notes))
+
+
+def notes_by_ground(notes: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    """Every note once; a note that does not hold on all grounds says on which it does.
+
+    Example:
+        >>> notes_by_ground({"Valley": ["few", "old"], "Ridge": ["old"]})
+        ('Valley: few', 'old')
+    """
+    where: dict[str, list[str]] = {}
+    for ground, said in notes.items():
+        for note in said:
+            where.setdefault(note, []).append(ground)
+    return tuple(
+        note if len(grounds) == len(notes) else f"{', '.join(grounds)}: {note}"
+        for note, grounds in where.items()
+    )
 
 
 def _write_layer(
