@@ -30,7 +30,7 @@ from detection.map.error_stage import Lattice, by_cell, error_stage
 from detection.map.folder import ELEVATION
 from detection.map.mapped import map_scenes
 from detection.map.rendered import run_catalogue
-from detection.map.run import detected_inventory, model_of, reference_inventory
+from detection.map.run import detected_inventory, models_of, reference_inventory
 from detection.map.scenes import epochs_of
 from detection.observation.model import false_rate_of, recall_of, slope_coordinate
 from detection.observation.presence import fit_presence
@@ -105,11 +105,11 @@ def presence_rows(error, detected, reference, cells, level, rng):
     return [*rows, truth]
 
 
-def one_world(config, model, run, session):
+def one_world(config, models, run, session):
     """Rows of one world, and what was said of its detection error."""
     catalogue = run_catalogue(config, run, session)
     epochs = epochs_of(catalogue, config.region)
-    scenes = map_scenes(config, epochs, model, run, session, resume=True)
+    scenes = map_scenes(config, epochs, models, run, session, resume=True)
     detected = detected_inventory(config, epochs, scenes, run, session)
     reference = reference_inventory(config, epochs, run, session)
     elevation = run / ELEVATION
@@ -170,7 +170,7 @@ def main():
     session = Session(log=Log(quiet=True), reporter=SilentReporter())
     config = load_map_config(options.config, overrides=[*SETTINGS, *options.overrides])
     begun = time.perf_counter()
-    model = model_of(config, options.out, session, resume=True)
+    models = models_of(config, options.out, session, resume=True)
     print(f"network: {time.perf_counter() - begun:.0f} s", flush=True)
     worlds = []
     for seed in range(options.first, options.first + options.worlds):
@@ -178,7 +178,7 @@ def main():
         own = config.model_copy(
             update={"embedded": config.embedded.model_copy(update={"seed": seed}), "seed": seed}
         )
-        rows, error = one_world(own, model, options.out / f"world_{seed}", session)
+        rows, error = one_world(own, models, options.out / f"world_{seed}", session)
         worlds.append({"seed": seed, "rows": rows, "words": list(error.words),
                        "notes": list(error.sizes.notes) if error.sizes else []})  # fmt: skip
         print(f"world {seed}: {time.perf_counter() - begun:.0f} s")

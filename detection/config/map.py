@@ -25,6 +25,8 @@ class FitStage(Section):
     """settings of it to replace, each as A.B=C"""
     network: str | None = None
     """label of the network; absent: the first"""
+    ensemble: tuple[str, ...] = ()
+    """labels of further networks of that training, whose probabilities are averaged with its"""
 
 
 class MappingConfig(Section):
@@ -32,6 +34,9 @@ class MappingConfig(Section):
 
     tile_px: Count | None = None
     """side of a tile [px]; absent: from the receptive field"""
+    halo_px: Annotated[int, Field(ge=0)] | None = None
+    """half of the overlap of tiles [px]; absent: as the receptive field needs; less, with cosine or
+    mean, only comes near the map of the whole scene"""
     blend: Literal["centre", "cosine", "mean"] = "centre"
     """how overlapping tiles are joined"""
     flips: Annotated[tuple[Flip, ...], Field(min_length=1)] = ("none",)
@@ -43,9 +48,14 @@ class MappingConfig(Section):
     threads: Count = 2
     """threads of one process"""
     scheduler: str | None = None
-    """local, or the address of a dask scheduler; absent: threads of this process"""
+    """local, or the address of a dask scheduler; --scheduler names it too; absent: threads"""
+    workers: Count = 2
+    """processes of the scheduler `local`"""
+    need_pre: bool = True
+    """where the network reads an earlier image, ground that was not seen then has no probability"""
     threshold: Annotated[float, Field(gt=0, lt=1)] | None = None
-    """probability from which a pixel is landslide; absent: the model's own, from validation"""
+    """probability from which a pixel is landslide; absent: the model's own, from validation; an
+    ensemble needs it"""
 
 
 class PolygonConfig(Section):
@@ -141,6 +151,8 @@ class MapConfig(Section):
     """the scenes to render where no data are named; of one region"""
     model: Path | None = None
     """folder of a stored model; absent: one is trained by `fit`"""
+    ensemble: tuple[Path, ...] = ()
+    """folders of further stored models, whose probabilities are averaged with its"""
     fit: FitStage | None = None
     """training of the model"""
     mapping: MappingConfig = MappingConfig()
@@ -170,6 +182,12 @@ class MapConfig(Section):
                 f"found {'neither model nor fit' if self.fit is None else 'model and fit'}; "
                 "expected one of them"
             )
+        several = self.ensemble or (self.fit is not None and self.fit.ensemble)
+        if several and self.mapping.threshold is None:
+            raise ValueError(
+                "found an ensemble and no mapping.threshold; expected one: the threshold of a "
+                "model was chosen for its own probabilities, not for a mean"
+            )
         if self.data is None and len(self.embedded.regions) != 1:
             raise ValueError(
                 f"found {len(self.embedded.regions)} embedded.regions; expected one: an inventory "
@@ -180,7 +198,8 @@ class MapConfig(Section):
     @property
     def may_calibrate(self) -> bool:
         """True where the detection error can be estimated, given a reference."""
-        told = self.model is None or self.error.ground is not None
+        stored = self.model is not None or bool(self.ensemble)
+        told = not stored or self.error.ground is not None
         return self.error.calibrate and self.error.model is None and told
 
     @property
@@ -190,7 +209,11 @@ class MapConfig(Section):
 
 
 def load_map_config(
-    path: Path, *, overrides: Sequence[str] = (), hazard: Path | None = None
+    path: Path,
+    *,
+    overrides: Sequence[str] = (),
+    hazard: Path | None = None,
+    scheduler: str | None = None,
 ) -> MapConfig:
     """Read and check a YAML file; configurations that it names are seen from its folder.
 
@@ -198,6 +221,7 @@ def load_map_config(
         path: the file.
         overrides: ``key.path=value`` texts.
         hazard: hazard configuration in place of that of the file.
+        scheduler: in place of mapping.scheduler.
 
     Raises:
         ConfigError: every problem at once (exit code 2).
@@ -211,4 +235,6 @@ def load_map_config(
     if hazard is not None:
         stage = changes.get("hazard") or HazardStage(config=hazard)
         changes["hazard"] = stage.model_copy(update={"config": hazard})
+    if scheduler is not None:
+        changes["mapping"] = config.mapping.model_copy(update={"scheduler": scheduler})
     return config.model_copy(update=changes)

@@ -41,6 +41,16 @@ def main(
             "--hazard", help="Hazard configuration to fit on the inventories.", show_default=False
         ),
     ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            "--scheduler",
+            metavar="ADDRESS|local",
+            help="Map by dask: the address of a scheduler (tcp://HOST:8786), or processes of this "
+            "machine. Threads unless given.",
+            show_default=False,
+        ),
+    ] = None,
     out: OutOption = None,
     overrides: SetOption = None,
     resume: Annotated[
@@ -58,7 +68,9 @@ def main(
         from detection.config.map import load_map_config
         from detection.map.folder import run_folder_of
 
-        checked = load_map_config(config, overrides=overrides or (), hazard=hazard)
+        checked = load_map_config(
+            config, overrides=overrides or (), hazard=hazard, scheduler=scheduler
+        )
         run = run_folder_of(checked.name, out)
         if dry_run:
             from detection.map.dry_run import map_lines

@@ -36,6 +36,11 @@ def map_lines(config: MapConfig, run: Path) -> list[str]:
         lines.append(f"Model: {config.model}")
     elif config.fit is not None:
         lines.append(f"Would train a model by {config.fit.config} into {run / FIT}.")
+    others = [*(() if config.fit is None else config.fit.ensemble), *map(str, config.ensemble)]
+    if others:
+        lines.append(f"Its probabilities would be averaged with those of {', '.join(others)}.")
+    if config.mapping.scheduler is not None:
+        lines.append(f"Would map by dask: {config.mapping.scheduler}.")
     lines.append(f"Would write {', '.join(str(run / n) for n in (MAPS, OUTLINES, INVENTORY))}.")
     if known:
         lines.append(f"Would compare with the reference inventories in {run / COMPARISON}.")

@@ -96,8 +96,8 @@ def unseen_by_network(config: MapConfig, run: Path, survey: Survey) -> tuple[Mas
     if ground is not None:
         polygons = read_inventory(ground, survey.pixels).geometries
         return rasterise(polygons, survey.pixels), f"within {ground}, which error.ground names"
-    if config.fit is None:
-        return None, "the network is a stored one, and error.ground does not say what it never saw"
+    if config.fit is None or config.ensemble:
+        return None, "a network is a stored one, and error.ground does not say what it never saw"
     study = load_config(config.fit.config, overrides=config.fit.overrides)
     if config.is_synthetic != study.is_synthetic:
         return everything, "the network was trained on other data"

@@ -58,8 +58,9 @@ def map_settings(config: MapConfig) -> MapSettings:
     """How scenes are mapped, from the configuration."""
     m = config.mapping
     return MapSettings(
-        tile_px=m.tile_px, blend=m.blend, flips=m.flips, batch=m.batch, memory_mb=m.memory_mb,
-        threads=m.threads, scheduler=m.scheduler,
+        tile_px=m.tile_px, halo_px=m.halo_px, blend=m.blend, flips=m.flips, batch=m.batch,
+        memory_mb=m.memory_mb, threads=m.threads, scheduler=m.scheduler, workers=m.workers,
+        need_pre=m.need_pre,
     )  # fmt: skip
 
 
@@ -75,7 +76,7 @@ def polygon_settings(config: MapConfig) -> PolygonSettings:
 def map_scenes(
     config: MapConfig,
     epochs: Sequence[EpochScenes],
-    model: DetectionModel,
+    models: Sequence[DetectionModel],
     run: Path,
     session: Session,
     *,
@@ -91,13 +92,13 @@ def map_scenes(
     entries = [entry for epoch in epochs for entry in epoch.entries]
     for entry in entries:
         source = EntryScene(entry)
-        key = _key(config, model, source)
+        key = _key(config, models, source)
         old = before.get(entry.name)
         if old is not None and old.key == key and all(p.exists() for p in files_of(run, entry)):
             found[entry.name] = old
             session.log.info(f"{entry.name}: kept")
         else:
-            found[entry.name] = _map_one(config, model, source, key, run, session)
+            found[entry.name] = _map_one(config, models, source, key, run, session)
         # Whole before the next begins: what is killed now resumes behind it.
         write_json(run / SCENES, {"scenes": [asdict(scene) for scene in found.values()]})
     return found
@@ -115,23 +116,23 @@ def files_of(run: Path, entry: SceneEntry) -> tuple[Path, Path, Path]:
 
 def _map_one(
     config: MapConfig,
-    model: DetectionModel,
+    models: Sequence[DetectionModel],
     source: EntryScene,
     key: str,
     run: Path,
     session: Session,
 ) -> MappedScene:
     entry, settings, outlines = source.entry, map_settings(config), polygon_settings(config)
-    tiles = plan_map([model], source, settings=settings).tiling.n_tiles
+    tiles = plan_map(models, source, settings=settings).tiling.n_tiles
     with session.reporter.task(f"map {entry.name}", tiles) as advance:
         made = map_scene(
-            model, source, run / MAPS, settings=settings, threshold=config.mapping.threshold,
+            models, source, run / MAPS, settings=settings, threshold=config.mapping.threshold,
             progress=advance,
         )  # fmt: skip
     facts = MapFacts(
         scene=entry.name, epoch=entry.epoch, sensor=entry.sensor, date=entry.date,
         date_before=None if entry.pre is None else entry.pre.date,
-        source=model.network_name, synthetic=entry.synthetic,
+        source=names_of(models), synthetic=entry.synthetic,
     )  # fmt: skip
     pixels = FilePixels(mask=made.mask, probability=made.probability)
     with session.reporter.task(f"outline {entry.name}", made.grid.shape[0]) as advance:
@@ -150,12 +151,17 @@ def _map_one(
     return scene
 
 
-def _key(config: MapConfig, model: DetectionModel, source: EntryScene) -> str:
+def names_of(models: Sequence[DetectionModel]) -> str:
+    """What a map is said to come from: the network, or the networks of an ensemble."""
+    return " + ".join(model.network_name for model in models)
+
+
+def _key(config: MapConfig, models: Sequence[DetectionModel], source: EntryScene) -> str:
     settings = [asdict(map_settings(config)), asdict(polygon_settings(config))]
     for name in ("threads", "scheduler", "workers", "memory_mb", "resume", "batch"):
         settings[0].pop(name)
     parts = [
-        model_identity(model), model.threshold.to_json(), config.mapping.threshold, settings,
-        source.identity(),
+        [model_identity(model) for model in models], models[0].threshold.to_json(),
+        config.mapping.threshold, settings, source.identity(),
     ]  # fmt: skip
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()

@@ -17,7 +17,7 @@ from detection.map.error_stage import DetectionError
 from detection.map.figures import draw_areas, draw_probabilities, draw_scenes
 from detection.map.folder import COMPARISON, REPORT
 from detection.map.hazard_page import hazard_page, skill_in_words
-from detection.map.mapped import MappedScene, files_of
+from detection.map.mapped import MappedScene, files_of, names_of
 from detection.map.scenes import EpochScenes
 from detection.report.page import (
     FIGURES,
@@ -40,7 +40,7 @@ def write_report(
     run: Path,
     epochs: Sequence[EpochScenes],
     scenes: Mapping[str, MappedScene],
-    model: DetectionModel,
+    models: Sequence[DetectionModel],
     detected: MultiTemporal,
     reference: MultiTemporal | None,
     compared: SeriesComparison | None,
@@ -60,7 +60,7 @@ def write_report(
     source = beside(target)
     try:
         with session.reporter.task("report", 5) as advance:
-            pages = [_scenes_page(config, run, epochs, scenes, model, detected, source)]
+            pages = [_scenes_page(config, run, epochs, scenes, models, detected, source)]
             advance(1)
             pages.append(_inventory_page(config, detected, reference, source))
             advance(1)
@@ -121,7 +121,7 @@ def _scenes_page(
     run: Path,
     epochs: Sequence[EpochScenes],
     scenes: Mapping[str, MappedScene],
-    model: DetectionModel,
+    models: Sequence[DetectionModel],
     detected: MultiTemporal,
     source: Path,
 ) -> Page:
@@ -131,11 +131,12 @@ def _scenes_page(
     pictures = draw_scenes(epochs, detected, folder / "scenes.png", synthetic=synthetic)
     files = [(f"{entry.name}, {entry.date}", files_of(run, entry)[0]) for entry in entries]
     maps = draw_probabilities(files, folder / "probability.png", synthetic=synthetic)
-    field = model.receptive_field
+    side_px = max(model.receptive_field.side_px for model in models)
+    what = "Network" if len(models) == 1 else "Mean of the networks"
     facts = [
-        f"Network {model.network_name}, threshold {scenes[entries[0].name].threshold:.3f} "
+        f"{what} {names_of(models)}, threshold {scenes[entries[0].name].threshold:.3f} "
         f"({'given' if config.mapping.threshold is not None else 'chosen on validation patches'}).",
-        f"A pixel's probability depends on {field.side_px} pixels along each axis; tiles overlap "
+        f"A pixel's probability depends on {side_px} pixels along each axis; tiles overlap "
         "by as much, so that no seam shows where they meet.",
         f"Landslides smaller than {config.polygons.minimum_area_m2:g} m2 are left out.",
     ]

@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from detection.comparison.write import write_comparison
-from detection.config.map import HazardStage, MapConfig
+from detection.config.map import FitStage, HazardStage, MapConfig
 from detection.config.schema import DetectionConfig, load_config
 from detection.fit.folder import MODELS
 from detection.fit.run import PACKAGES, fit_run
@@ -47,6 +47,7 @@ from detection.runs.record import (
 )
 from detection.training.model import DetectionModel
 from detection.training.model_file import load_model
+from hazard.errors import ConfigError
 from hazard.geo.provenance import package_versions
 from hazard.training.machine import describe_machine
 from stats.command.frame import Session
@@ -95,9 +96,9 @@ def map_run(
             epochs = epochs_of(catalogue, config.region)
             known = with_reference(epochs)
         with part("model"):
-            model = model_of(config, run, session, resume=resume)
+            models = models_of(config, run, session, resume=resume)
         with part("maps and outlines"):
-            scenes = map_scenes(config, epochs, model, run, session, resume=resume)
+            scenes = map_scenes(config, epochs, models, run, session, resume=resume)
         with part("inventories"):
             detected = detected_inventory(config, epochs, scenes, run, session)
             reference = reference_inventory(config, epochs, run, session) if known else None
@@ -119,7 +120,7 @@ def map_run(
                 )
         with part("report"):
             page = write_report(
-                config, run, epochs, scenes, model, detected, reference, compared, error, skill,
+                config, run, epochs, scenes, models, detected, reference, compared, error, skill,
                 session,
             )  # fmt: skip
         _write_records(config, run, epochs, seconds, started, overrides, xla_flags)
@@ -127,18 +128,44 @@ def map_run(
         session.log.info(times_in_words(seconds))
 
 
-def model_of(config: MapConfig, run: Path, session: Session, *, resume: bool) -> DetectionModel:
-    """The stored model, or one that is trained now, in the folder ``fit`` of the run."""
+def models_of(
+    config: MapConfig, run: Path, session: Session, *, resume: bool
+) -> tuple[DetectionModel, ...]:
+    """The stored model, or one that is trained now, in the folder ``fit`` of the run; behind it
+    the further members of an ensemble.
+    """
+    others = tuple(load_model(folder) for folder in config.ensemble)
     if config.model is not None:
-        return load_model(config.model)
+        return (load_model(config.model), *others)
     assert config.fit is not None
     study = load_config(config.fit.config, overrides=config.fit.overrides)
+    labels = trained_labels(config.fit, study)
     if resume and _is_finished(run / FIT, study):
         session.log.info(f"{run / FIT}: kept")
     else:
         fit_run(study, run / FIT, session, resume=resume, overrides=config.fit.overrides)
-    label = config.fit.network or study.networks[0].title
-    return load_model(run / FIT / MODELS / label)
+    return (*(load_model(run / FIT / MODELS / label) for label in labels), *others)
+
+
+def trained_labels(stage: FitStage, study: DetectionConfig) -> tuple[str, ...]:
+    """Labels of the networks that map, among those of the training.
+
+    Raises:
+        ConfigError: a label that the training does not have, or the same one twice.
+    """
+    known = [network.title for network in study.networks]
+    labels = (stage.network or known[0], *stage.ensemble)
+    for key, label in zip(("network", *("ensemble",) * len(stage.ensemble)), labels, strict=True):
+        if label not in known:
+            raise ConfigError(
+                str(stage.config),
+                [f"fit.{key}: found {label!r}; expected one of {', '.join(known)}"],
+            )
+    if len(set(labels)) < len(labels):
+        raise ConfigError(
+            str(stage.config), [f"fit.ensemble: found {', '.join(labels)}; expected each once"]
+        )
+    return labels
 
 
 def _is_finished(fit: Path, study: DetectionConfig) -> bool:

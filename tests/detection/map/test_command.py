@@ -5,21 +5,28 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import geopandas as gpd
+import jax
 import numpy as np
 import pandas as pd
 import pytest
+import rasterio
 import yaml
 
-from detection.config.map import MapConfig, load_map_config
+from detection.config.map import FitStage, MapConfig, load_map_config
+from detection.config.schema import DetectionConfig
 from detection.map.dry_run import map_lines
 from detection.map.folder import run_folder_of
-from detection.map.run import map_run
+from detection.map.mapped import map_scenes
+from detection.map.run import map_run, models_of, trained_labels
+from detection.map.scenes import epochs_of
+from detection.mapping.stored import NOT_SEEN
 from detection.patches.preparation import Preparation
-from detection.scenes.catalogue import SceneEntry, write_catalogue
+from detection.scenes.catalogue import SceneEntry, read_catalogue, write_catalogue
 from detection.training.model import DetectionModel
-from detection.training.model_file import save_model
+from detection.training.model_file import load_model, save_model
 from detection.training.threshold import ThresholdChoice
 from hazard.errors import ConfigError, UsageError
 from hazard.training.functional import Variables
@@ -152,6 +159,8 @@ def test_a_dry_run_writes_nothing_and_names_the_scenes(study, tmp_path):
         ({"data": None, "embedded": {"regions": ["nepal_like", "papua_like"]}}, "expected one"),
         ({"nonsense": 1}, "nonsense"),
         ({"mapping": {"threshold": 1.5}}, "threshold"),
+        ({"ensemble": ["another"]}, "an ensemble and no mapping.threshold"),
+        ({"model": None, "fit": {"config": "fit.yaml", "ensemble": ["unet"]}}, "an ensemble and"),
     ],
 )
 def test_a_wrong_setting_is_told(study, tmp_path, change, message):
@@ -175,6 +184,77 @@ def test_shipped_configurations_are_valid_and_find_each_other():
         assert config.hazard is not None
         assert config.fit.config.is_file()
         assert config.hazard.config.is_file()
+
+
+def first_map(study, out, *overrides, scheduler=None):
+    """Stored steps of the map of scene `one`, under other settings."""
+    config = load_map_config(study / "way.yaml", overrides=overrides, scheduler=scheduler)
+    models = models_of(config, out, quiet(), resume=False)
+    epochs = epochs_of(read_catalogue(study), None)
+    map_scenes(config, epochs[:1], models, out, quiet(), resume=False)
+    return steps_of(out)
+
+
+def steps_of(run):
+    with rasterio.open(run / "maps" / "one_probability.tif") as dataset:
+        return dataset.read(1).astype(int)
+
+
+def test_an_ensemble_maps_the_mean_of_its_members(study, finished, tmp_path):
+    stored = load_model(study / "model")
+    variables = jax.tree.map(lambda v: 0.5 * v, stored.variables)
+    save_model(replace(stored, variables=variables), tmp_path / "weak")
+    alone = steps_of(finished)
+    weak = first_map(study, tmp_path / "alone", f"model={tmp_path / 'weak'}")
+    cut = "mapping.threshold=0.5"
+    twice = first_map(study, tmp_path / "twice", cut, f"ensemble=[{study / 'model'}]")
+    both = first_map(study, tmp_path / "both", cut, f"ensemble=[{tmp_path / 'weak'}]")
+    seen = alone != NOT_SEEN
+    np.testing.assert_array_equal(twice, alone)
+    assert np.abs(weak - alone)[seen].max() > 100
+    assert np.abs(both - (alone + weak) / 2)[seen].max() <= 1
+    np.testing.assert_array_equal(both[~seen], NOT_SEEN)
+
+
+def test_members_of_a_training_are_named_before_it_begins(tmp_path):
+    study = DetectionConfig.model_validate(
+        {"name": "a", "title": "A", "networks": [{"name": "unet"}, {"name": "default"}]}
+    )
+    stage = FitStage(config=tmp_path / "fit.yaml", ensemble=("default",))
+    assert trained_labels(stage, study) == ("unet", "default")
+    for changes, message in (
+        ({"ensemble": ("unet",)}, "expected each once"),
+        ({"ensemble": ("resnet",)}, r"fit.ensemble: found 'resnet'; expected one of unet, default"),
+        ({"network": "resnet"}, r"fit.network: found 'resnet'"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            trained_labels(stage.model_copy(update=changes), study)
+
+
+def test_stored_members_have_seen_ground_that_nobody_named(study):
+    """Another's training ground is unknown: nothing may be calibrated there unless it is named."""
+    given = ["mapping.threshold=0.5", "model=null", "fit={config: fit.yaml}"]
+    assert load_map_config(study / "way.yaml", overrides=given).may_calibrate
+    stored = [*given, f"ensemble=[{study / 'model'}]"]
+    assert not load_map_config(study / "way.yaml", overrides=stored).may_calibrate
+    named = [*stored, "error.ground=all"]
+    assert load_map_config(study / "way.yaml", overrides=named).may_calibrate
+
+
+def test_the_scheduler_is_named_on_the_command_line(study, tmp_path):
+    address = "tcp://127.0.0.1:8786"
+    command = [sys.executable, "-m", "detection.map", str(study / "way.yaml"), "--dry-run"]
+    done = subprocess.run(
+        [*command, "--scheduler", address, "--out", str(tmp_path / "run")],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert f"Would map by dask: {address}." in done.stdout
+
+
+@pytest.mark.slow
+def test_processes_give_the_maps_of_threads(study, finished, tmp_path):
+    pytest.importorskip("distributed")
+    np.testing.assert_array_equal(first_map(study, tmp_path, scheduler="local"), steps_of(finished))
 
 
 def test_a_folder_of_others_is_left_alone(tmp_path):
