@@ -133,6 +133,29 @@ class HazardStage(Section):
     draws: Annotated[int, Field(ge=20)] = 1000
     """its draws"""
 
+    def sides(self, *, with_error: bool, with_reference: bool) -> tuple[str, ...]:
+        """What hazard is fitted on: detected inventories, as they are and with their error carried
+        on, and reference inventories.
+
+        Args:
+            with_error: a detection error is known.
+            with_reference: there are reference inventories.
+
+        Example:
+            >>> stage = HazardStage(config=Path("study.yaml"), plain=False)
+            >>> stage.sides(with_error=True, with_reference=False)
+            ('carried',)
+            >>> stage.sides(with_error=False, with_reference=True)
+            ('detected', 'reference')
+        """
+        carried = self.carried and with_error
+        fitted = {
+            "detected": self.plain or not carried,
+            "carried": carried,
+            "reference": self.reference and with_reference,
+        }
+        return tuple(side for side, wanted in fitted.items() if wanted)
+
 
 class MapConfig(Section):
     """python -m detection.map: scenes of several dates, inventories, and hazard maps."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from detection.config.map import MapConfig
 from detection.map.folder import COMPARISON, FIT, INVENTORY, MAPS, OUTLINES, REPORT
+from detection.map.hazard_stage import TITLES
 from detection.map.scenes import epochs_of, with_reference
 from detection.scenes.catalogue import read_catalogue
 
@@ -52,13 +53,12 @@ def map_lines(config: MapConfig, run: Path) -> list[str]:
             "that the network never saw."
         )
     if config.hazard is not None:
-        stage, own = config.hazard, config.error
-        sides = ["detected"] if stage.plain else []
-        if stage.carried and (own.model is not None or (known and config.may_calibrate)):
-            sides.append("detected (detection error carried on)")
-        if known and stage.reference:
-            sides.append("reference")
+        sides = config.hazard.sides(
+            with_error=config.error.model is not None or (known and config.may_calibrate),
+            with_reference=known,
+        )
         lines.append(
-            f"Would run hazard.fit {stage.config} on {', '.join(sides) or 'detected'} inventories."
+            f"Would run hazard.fit {config.hazard.config} on "
+            + f"{'; '.join(TITLES[side] for side in sides)}."
         )
     return [*lines, f"Report: {run / REPORT / 'html' / 'index.html'}"]

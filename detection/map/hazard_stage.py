@@ -12,7 +12,7 @@ from detection.inventory.write import hazard_sections
 from detection.map.error_stage import DetectionError, Lattice
 from detection.map.folder import ELEVATION, HAZARD_SKILL, INVENTORY
 from detection.map.hazard_run import merged_study, run_hazard, write_study
-from detection.map.skill import SIDES, skill_rows
+from detection.map.skill import skill_rows
 from detection.runs.record import write_table
 from hazard.config.parsing import read_yaml
 from hazard.config.schema import load_config
@@ -123,16 +123,12 @@ def hazard_stage(
         ConfigError: a template that cannot be used.
         UserError: hazard.fit failed.
     """
-    sides: dict[str, tuple[MultiTemporal, Path, Path | None]] = {
-        side: (found, folder, None) for side, (found, folder) in inventories.items()
-    }
-    if error.observation is not None and stage.carried:
-        sides["carried"] = (*inventories["detected"], error.observation)
-        if not stage.plain:
-            del sides["detected"]
     folders: dict[str, Path] = {}
-    for side in sorted(sides, key=SIDES.index):
-        found, folder, observation = sides[side]
+    for side in stage.sides(
+        with_error=error.observation is not None, with_reference="reference" in inventories
+    ):
+        found, folder = inventories["reference" if side == "reference" else "detected"]
+        observation = error.observation if side == "carried" else None
         path = side_study(config, stage, side, found, folder, run, observation=observation)
         folders[side] = run_hazard(path, run / f"hazard_{side}", session, resume=resume)
     (run / HAZARD_SKILL).unlink(missing_ok=True)
@@ -143,7 +139,7 @@ def hazard_stage(
         if error.ground is None:
             session.log.info(NOT_SCORED)
             del scored["carried"]
-            if not stage.plain:
+            if "detected" not in scored:
                 return []
         else:
             counts = error.scored

@@ -232,7 +232,7 @@ def _hazard(
     resume: bool,
 ) -> list[dict[str, Any]]:
     inventories = {"detected": (detected, run / INVENTORY)}
-    if reference is not None and stage.reference:
+    if reference is not None:
         inventories["reference"] = (reference, run / REFERENCE)
     return hazard_stage(config, stage, inventories, error, run, session, resume=resume)
 
