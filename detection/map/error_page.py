@@ -11,6 +11,7 @@ import numpy as np
 from detection.map.error_stage import GROUNDS, DetectionError
 from detection.map.folder import CARRIED_SIZES, DETECTION_ERROR, INVENTORY, OBSERVATION
 from detection.observation.calibration import Calibration
+from detection.observation.false_by_slope import false_by_slope, slope_rows
 from detection.observation.figures import draw_observation
 from detection.observation.model import ObservationModel
 from detection.report.figures import IntervalPanel, draw_intervals
@@ -99,8 +100,25 @@ def _functions(
                 ["area [m2]", "landslides", "found", "expected recall", "recall (interval)"],
                 check_rows(model, error.checks),
             ),
+            *_false_alarms(model, error.checks),
         ]
     return parts
+
+
+def _false_alarms(model: ObservationModel, checks: Calibration) -> list[str]:
+    """False alarms of other ground by slope, beside those that the estimate expects."""
+    if not checks.with_terrain:
+        return []
+    return [
+        paragraph(
+            "False alarms there, by slope, beside those that the estimate expects "
+            f"({100 * SHARE_LEVEL:g} % intervals, as wide as blocks differ)."
+        ),
+        table(
+            ["slope", "ground [km2]", "false alarms", "expected [1/km2]", "rate [1/km2]"],
+            slope_rows(false_by_slope(checks, model, level=SHARE_LEVEL)),
+        ),
+    ]
 
 
 def check_rows(model: ObservationModel, checks: Calibration) -> list[list[Any]]:

@@ -26,6 +26,7 @@ from detection.observation.against_truth import SizeRows, size_rows, true_sizes
 from detection.observation.by_epoch import EpochFactors, epoch_factors
 from detection.observation.calibration import Calibration, of_blocks, pooled
 from detection.observation.estimate import estimate
+from detection.observation.false_by_slope import departures
 from detection.observation.layer import observation_layer, write_observation_layer
 from detection.observation.model import ObservationModel, read_model, write_model
 from detection.observation.survey import (
@@ -261,7 +262,7 @@ def _estimated(
         f"Detection error from {model.n_reference} reference landslides of {model.minimum_m2:g} m2 "
         f"or more ({model.n_found} found) and {model.n_false} false alarms in {model.n_blocks} "
         "blocks; what counts is what is new or grown in an epoch.",
-        *(f"Note: {note}." for note in model.notes),
+        *(f"Note: {note}." for note in (*model.notes, *departures(checks, model))),
         "By epoch, landslides found and false alarms over those expected: "
         + "; ".join(
             f"{epoch.epoch.name} {recall:.2f}, {false:.2f}"

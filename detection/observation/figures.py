@@ -8,14 +8,13 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from detection.observation.calibration import SLOPE_EDGES_DEG, Calibration, slope_class
-from detection.observation.emulate import class_slopes_deg
+from detection.observation.calibration import Calibration
+from detection.observation.false_by_slope import LEAST_SHARE, false_by_slope
 from detection.observation.model import NAMES, ObservationModel, false_rate_of, size_coordinate
 from stats.case_arrays import BoolArray, FloatArray
 from stats.command.plots_page import COLOURS, patch_handle, plot_page
 from stats.command.sizes_plot_cuts import log_axes
 from stats.sizes.empirical import share_interval
-from stats.sizes.rates import number_rate
 
 LEVEL = 0.9
 CLASSES = 8
@@ -43,7 +42,8 @@ def draw_observation(model: ObservationModel, calibration: Calibration, path: Pa
         notes=[
             f"{model.n_reference} reference landslides, {model.n_found} found, {model.n_false} "
             f"false alarms, {model.n_blocks} blocks. Bands: {100 * LEVEL:g} % of a bootstrap of "
-            f"blocks, at a slope of {slope:.0f} deg. Points: counts with exact 95 % intervals."
+            f"blocks, at a slope of {slope:.0f} deg. Points: counts with 95 % intervals, of shares "
+            "as if landslides were found independently, of false alarms as wide as blocks differ."
         ],
     ) as axes:  # fmt: skip
         _band(axes[0], area, model.recall_draws(area, np.full(area.size, slope)), COLOURS[0])
@@ -98,16 +98,13 @@ def _false(ax: Any, model: ObservationModel, c: Calibration) -> None:
     slope = np.linspace(0.0, 50.0, 60)
     rates = np.stack([false_rate_of(model.named(d), slope) for d in range(len(model.draws))])
     _band(ax, slope, rates, COLOURS[0])
-    counts = np.bincount(slope_class(c.false_slope_deg), minlength=len(SLOPE_EDGES_DEG) - 1)
-    km2 = c.ground_km2.sum(axis=0)
-    for middle, count, ground in zip(class_slopes_deg(), counts.tolist(), km2, strict=True):
-        if ground > 0.0:
-            rate = number_rate(count, 1.0, region_km2=float(ground))
-            ax.plot([middle, middle], [rate.low, rate.high], color=COLOURS[0], linewidth=0.8)
-            ax.plot([middle], [rate.value], "o", color=COLOURS[0], markersize=3.5)
-    # An exact interval of almost no ground reaches far above all that matters.
-    known = km2 > 0.02 * km2.sum()
-    top = max((counts[known] / km2[known]).max(), np.quantile(rates, 0.95, axis=0).max())
-    ax.set_ylim(0.0, 1.1 * float(top))
+    counted = false_by_slope(c, model)
+    for one in counted:
+        middle = 0.5 * (one.low_deg + min(one.high_deg, float(slope[-1])))
+        ax.plot([middle, middle], [one.low, one.high], color=COLOURS[0], linewidth=0.8)
+        ax.plot([middle], [one.rate], "o", color=COLOURS[0], markersize=3.5)
+    # The interval of almost no ground reaches far above all that matters.
+    highest = max(one.high for one in counted if one.share > LEAST_SHARE)
+    ax.set_ylim(0.0, 1.1 * max(highest, float(np.quantile(rates, 0.95, axis=0).max())))
     ax.set_xlabel("slope [°]", fontsize=8)
     ax.set_ylabel("false alarms [1/km²]", fontsize=8)
