@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from detection.map.error_stage import GROUNDS, DetectionError
+from detection.map.carried_sizes import GROUNDS
+from detection.map.error_stage import DetectionError
 from detection.map.folder import CARRIED_SIZES, DETECTION_ERROR, INVENTORY, OBSERVATION
 from detection.observation.calibration import Calibration
 from detection.observation.false_by_slope import false_by_slope, slope_rows

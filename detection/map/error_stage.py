@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy import ndarray
@@ -14,6 +12,7 @@ from pyproj import Transformer
 from detection.config.map import MapConfig
 from detection.inventory.records import MultiTemporal
 from detection.inventory.write import announce_files
+from detection.map.carried_sizes import carried_sizes
 from detection.map.folder import (
     CARRIED_SIZES,
     DETECTION_ERROR,
@@ -22,7 +21,7 @@ from detection.map.folder import (
     SIZES_ERROR,
 )
 from detection.map.held_out import HeldOut, Mask, held_out, inventory_crs_grid, slope_on
-from detection.observation.against_truth import SizeRows, size_rows, true_sizes
+from detection.observation.against_truth import SizeRows, true_sizes
 from detection.observation.by_epoch import EpochFactors, epoch_factors
 from detection.observation.calibration import Calibration, of_blocks, pooled
 from detection.observation.estimate import estimate
@@ -45,7 +44,6 @@ from stats.command.frame import Session
 
 PIXEL_M = 50.0
 QUANTILES = 200
-GROUNDS = {"all": "All of the mapped ground", "checked": "Ground that did not calibrate"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,7 +169,9 @@ def error_stage(
         write_model(run / INVENTORY / DETECTION_ERROR, model)
         if found.sizes_model is not None:
             write_model(run / INVENTORY / SIZES_ERROR, found.sizes_model)
-        sizes = _sizes(config, survey, found, detected, seen)
+        sizes = carried_sizes(
+            config, survey, found.sizes_model or model, found.ground, detected, seen
+        )
         write_table(run / CARRIED_SIZES, sizes.rows)
         advance(1)
         path = None
@@ -309,63 +309,6 @@ def _model_of(
         return str(error)
     rest = np.setdiff1d(whole.block_names, ground.blocks)
     return model, parts, of_blocks(whole, rest) if rest.size else None
-
-
-def _sizes(
-    config: MapConfig,
-    survey: Survey,
-    found: DetectionError,
-    detected: MultiTemporal,
-    reference: MultiTemporal | None,
-) -> SizeRows:
-    """Exponent and total of all that was mapped; and on the checking ground, with the reference."""
-    model = found.sizes_model or found.model
-    assert model is not None
-    above = config.error.sizes_above_m2
-    if above is not None and model.minimum_m2 < above:
-        note = (
-            f"no detection error of landslides of {above:g} m2 or more is known, which "
-            "error.sizes_above_m2 asks for"
-        )
-        return SizeRows(rows=(), notes=(note,))
-    mapped = replace(survey, seen=seen_pixels(detected, survey.pixels))
-    grounds: dict[str, tuple[Survey, Mask, MultiTemporal | None]] = {
-        "all": (mapped, mapped.anywhere, None)
-    }
-    if reference is not None and found.ground is not None:
-        grounds["checked"] = (survey, found.ground, reference)
-    rows: list[dict[str, Any]] = []
-    notes: dict[str, Sequence[str]] = {}
-    for number, (name, (looked, ground, truth)) in enumerate(grounds.items()):
-        least = model.minimum_m2
-        areas, slopes = gains_on(detected, looked, ground, minimum_m2=least)
-        own = size_rows(
-            areas, slopes, model, ground_km2=looked.ground_km2(ground),
-            reference_m2=None if truth is None
-            else gains_on(truth, looked, ground, minimum_m2=least)[0],
-            rng=np.random.default_rng([config.seed, 9, number]), draws=config.error.draws,
-            level=config.error.level,
-        )  # fmt: skip
-        rows += [{"ground": name, **row} for row in own.rows]
-        notes[GROUNDS[name]] = own.notes
-    return SizeRows(rows=tuple(rows), notes=notes_by_ground(notes))
-
-
-def notes_by_ground(notes: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
-    """Every note once; a note that does not hold on all grounds says on which it does.
-
-    Example:
-        >>> notes_by_ground({"Valley": ["few", "old"], "Ridge": ["old"]})
-        ('Valley: few', 'old')
-    """
-    where: dict[str, list[str]] = {}
-    for ground, said in notes.items():
-        for note in said:
-            where.setdefault(note, []).append(ground)
-    return tuple(
-        note if len(grounds) == len(notes) else f"{', '.join(grounds)}: {note}"
-        for note, grounds in where.items()
-    )
 
 
 def _write_layer(
