@@ -246,7 +246,9 @@ print(losses)
 """
 
 
+# The loop is that of hazard.training, whose own test of devices runs every time.
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_several_devices_give_the_losses_of_one():
     environment = {
         **os.environ,

@@ -51,7 +51,7 @@ def test_a_run_killed_in_mid_epoch_ends_in_the_same_weights(tmp_path, uninterrup
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.nightly)])
 def test_kills_at_random_moments_change_nothing(tmp_path, uninterrupted, seed):
     rng = np.random.default_rng(seed)
     kills = [f"{rng.integers(1, 6)}s" for _ in range(3)]

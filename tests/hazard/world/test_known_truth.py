@@ -84,6 +84,8 @@ def state_truth(small: Simulation):
     return known_truth(SMALL, small, epochs=[6, 7], n_replays=100)
 
 
+@pytest.mark.slow
+@pytest.mark.nightly
 def test_replays_of_another_seed_come_at_the_known_frequencies(
     small: Simulation, state_truth
 ) -> None:
