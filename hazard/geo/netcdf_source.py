@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import h5py
@@ -30,6 +30,7 @@ class NetcdfSource:
     def __init__(self, dataset: xr.Dataset, path: str, variable: str | None) -> None:
         name, y_name, x_name = _find_variable(dataset, path, variable)
         array = dataset[name]
+        self.variable = name
         extra = [str(dim) for dim in array.dims if dim not in (y_name, x_name)]
         self._array = array.transpose(*extra, y_name, x_name)
         y, x = (np.asarray(dataset[axis].values, np.float64) for axis in (y_name, x_name))
@@ -92,29 +93,32 @@ def open_netcdf_source(
     """
     expected = "a CF netCDF raster with regular axes"
     options: dict[str, Any] = {}
-    if not classic:
-        # Windows of one chunk come one after another: without a cache each decodes it anew.
-        options["driver_kwds"] = {"rdcc_nbytes": CHUNK_CACHE_BYTES}
-        with decoding(path, expected), h5py.File(path, "r") as file:
-            # h5netcdf leaves a noisy half-open object behind where these two steps fail.
-            file.attrs.get("_nc3_strict")
-    with decoding(path, expected):
-        dataset = xr.open_dataset(
-            path,
-            engine="scipy" if classic else "h5netcdf",
-            # Stored numbers: the nodata rule and the scale are applied in one place, on reading.
-            mask_and_scale=False,
-            decode_times=False,
-            decode_coords=False,
-            cache=False,
-            **options,
-        )
-    try:
+    with ExitStack() as stack:
+        file = None
+        if not classic:
+            options["driver_kwds"] = {"rdcc_nbytes": CHUNK_CACHE_BYTES}
+            with decoding(path, expected):
+                file = stack.enter_context(h5py.File(path, "r", rdcc_nbytes=CHUNK_CACHE_BYTES))
+                # h5netcdf leaves a noisy half-open object behind where these two steps fail.
+                file.attrs.get("_nc3_strict")
         with decoding(path, expected):
+            dataset = xr.open_dataset(
+                path,
+                engine="scipy" if classic else "h5netcdf",
+                # Stored numbers: nodata and scale are applied in one place, on reading.
+                mask_and_scale=False,
+                decode_times=False,
+                decode_coords=False,
+                cache=False,
+                **options,
+            )
+            stack.callback(dataset.close)
             source = NetcdfSource(dataset, path, variable)
+            # Windows of one chunk come one after another. HDF5 keeps a decoded chunk as long as its
+            # variable is open, and h5netcdf opens and closes it for each window: hold it open.
+            held = None if file is None else file[source.variable]
         yield source
-    finally:
-        dataset.close()
+        del held
 
 
 def _axis(dataset: xr.Dataset, dim: Any) -> str | None:

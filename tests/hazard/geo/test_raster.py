@@ -7,6 +7,7 @@ import tracemalloc
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 import rasterio
@@ -26,6 +27,7 @@ from hazard.geo.raster import (
     read_native,
     read_on_grid,
 )
+from hazard.geo.sources import open_source, read_window
 
 UTM = "EPSG:32645"
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -550,6 +552,34 @@ def test_netcdf_reads_north_up_whatever_the_order_of_latitude(
     )
     grid = Grid.covering(raster.grid, UTM, cell_m=400)
     np.testing.assert_array_equal(read_on_grid(path, grid).values, read_on_grid(tif, grid).values)
+
+
+def test_a_compressed_chunk_is_decoded_once(tmp_path: Path) -> None:
+    """Windows come one after another: what the first has decoded serves those behind it."""
+    path = tmp_path / "a.nc"
+    heights = np.random.default_rng(0).integers(0, 4000, (60, 80)).astype(np.int16)
+    xr.Dataset(
+        {"z": (("y", "x"), heights)},
+        coords={
+            "y": ("y", 3e6 - 30.0 * np.arange(60), {"standard_name": "projection_y_coordinate"}),
+            "x": ("x", 3e5 + 30.0 * np.arange(80), {"standard_name": "projection_x_coordinate"}),
+        },
+        attrs={"crs": UTM},
+    ).to_netcdf(path, engine="h5netcdf", encoding={"z": {"zlib": True, "chunksizes": (60, 80)}})
+    with h5py.File(path, "r") as file:
+        chunk = file["z"].id.get_chunk_info(0)
+    with open_source(path) as source:
+        first, _ = read_window(
+            source, Block(row0=0, row1=9, col0=0, col1=9), 1, nodata=None, categorical=False
+        )
+        with path.open("r+b") as stream:  # the chunk as it is stored is no longer readable
+            stream.seek(chunk.byte_offset)
+            stream.write(b"\0" * chunk.size)
+        later, _ = read_window(
+            source, Block(row0=40, row1=60, col0=70, col1=80), 1, nodata=None, categorical=False
+        )
+    np.testing.assert_array_equal(first, heights[:9, :9])
+    np.testing.assert_array_equal(later, heights[40:, 70:])
 
 
 def test_netcdf_dimensions_before_the_axes_are_bands(tmp_path: Path) -> None:
