@@ -15,7 +15,9 @@ from tests.detection.models.small_networks import make_batch, ready, terms
 QUICK = ("default", "unet", "adsms_unet")
 # Each of their parts is one of the attention residual network, too; but for the differences of the
 # bi-temporal one, whose outputs other tests look at, and which takes the longest to compile.
-NIGHTLY = ("residual_unet", "attention_unet", "bitemporal_residual_unet")
+NIGHTLY = (
+    "residual_unet", "attention_unet", "attention_unet_published", "bitemporal_residual_unet",
+)  # fmt: skip
 STEPS = 80
 # The loss after so many steps, as a share of the first.
 SHARE = 0.5

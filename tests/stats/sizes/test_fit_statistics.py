@@ -35,8 +35,9 @@ def assert_covers(inside: np.ndarray) -> None:
     assert 0.93 <= share <= 0.97, f"{100 * share:.1f} +- {100 * error:.1f} % of {inside.size}"
 
 
+# The larger size is the easier one.
 @pytest.mark.slow
-@pytest.mark.parametrize("n", [300, 3000])
+@pytest.mark.parametrize("n", [300, pytest.param(3000, marks=pytest.mark.nightly)])
 def test_profile_intervals_of_alpha_cover(n: int) -> None:
     found = profile_many("dps_extended", worlds(n), AT_CUT, TRUTH)
     assert found.converged.mean() > 0.995
