@@ -115,6 +115,13 @@ class ErrorConfig(Section):
         return None if value == "" else value
 
 
+SIDE_TITLES = {
+    "detected": "detected inventories",
+    "carried": "detected inventories, their detection error carried on",
+    "reference": "reference inventories",
+}
+
+
 class HazardStage(Section):
     """What python -m hazard.fit is run on."""
 
@@ -219,10 +226,14 @@ class MapConfig(Section):
         return self
 
     @property
+    def has_stored_network(self) -> bool:
+        """True where a network maps whose training ground this run does not know."""
+        return self.model is not None or bool(self.ensemble)
+
+    @property
     def may_calibrate(self) -> bool:
         """True where the detection error can be estimated, given a reference."""
-        stored = self.model is not None or bool(self.ensemble)
-        told = not stored or self.error.ground is not None
+        told = not self.has_stored_network or self.error.ground is not None
         return self.error.calibrate and self.error.model is None and told
 
     @property

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from detection.config.map import MapConfig
+from detection.config.map import SIDE_TITLES, MapConfig
 from detection.map.folder import COMPARISON, FIT, INVENTORY, MAPS, OUTLINES, REPORT
-from detection.map.hazard_stage import TITLES
 from detection.map.scenes import epochs_of, with_reference
 from detection.scenes.catalogue import read_catalogue
 
@@ -59,6 +58,6 @@ def map_lines(config: MapConfig, run: Path) -> list[str]:
         )
         lines.append(
             f"Would run hazard.fit {config.hazard.config} on "
-            + f"{'; '.join(TITLES[side] for side in sides)}."
+            f"{'; '.join(SIDE_TITLES[side] for side in sides)}."
         )
     return [*lines, f"Report: {run / REPORT / 'html' / 'index.html'}"]

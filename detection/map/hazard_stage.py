@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from detection.config.map import HazardStage, MapConfig
+from detection.config.map import SIDE_TITLES, HazardStage, MapConfig
 from detection.inventory.records import MultiTemporal
 from detection.inventory.write import hazard_sections
 from detection.map.error_stage import DetectionError, Lattice
@@ -22,11 +22,6 @@ from stats.command.frame import Session
 
 SCHEME = "forward_chaining"
 CELL_M = 1000.0
-TITLES = {
-    "detected": "detected inventories",
-    "carried": "detected inventories, their detection error carried on",
-    "reference": "reference inventories",
-}
 NOT_SCORED = (
     "The hazard with the detection error carried on is not scored: no reference ground is left "
     "that did not calibrate (error.share below 1 leaves some)"
@@ -63,7 +58,7 @@ def side_study(
     rendered = _rendered(stage.config, found, run / ELEVATION) if config.is_synthetic else {}
     study = merged_study(
         stage.config, sections, name=f"{config.name}_{side}",
-        title=f"{config.title}: hazard from {TITLES[side]}", own=rendered,
+        title=f"{config.title}: hazard from {SIDE_TITLES[side]}", own=rendered,
     )  # fmt: skip
     return write_study(run / f"hazard_{side}.yaml", study, source=stage.config)
 

@@ -96,8 +96,9 @@ def unseen_by_network(config: MapConfig, run: Path, survey: Survey) -> tuple[Mas
     if ground is not None:
         polygons = read_inventory(ground, survey.pixels).geometries
         return rasterise(polygons, survey.pixels), f"within {ground}, which error.ground names"
-    if config.fit is None or config.ensemble:
+    if config.has_stored_network:
         return None, "a network is a stored one, and error.ground does not say what it never saw"
+    assert config.fit is not None
     study = load_config(config.fit.config, overrides=config.fit.overrides)
     if config.is_synthetic != study.is_synthetic:
         return everything, "the network was trained on other data"

@@ -154,8 +154,9 @@ def trained_labels(stage: FitStage, study: DetectionConfig) -> tuple[str, ...]:
         ConfigError: a label that the training does not have, or the same one twice.
     """
     known = [network.title for network in study.networks]
-    labels = (stage.network or known[0], *stage.ensemble)
-    for key, label in zip(("network", *("ensemble",) * len(stage.ensemble)), labels, strict=True):
+    first = stage.network or known[0]
+    labels = (first, *stage.ensemble)
+    for key, label in (("network", first), *(("ensemble", name) for name in stage.ensemble)):
         if label not in known:
             raise ConfigError(
                 str(stage.config),

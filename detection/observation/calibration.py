@@ -94,6 +94,19 @@ class Calibration:
         """(n,) reference landslides that were found."""
         return self.outlines > 0
 
+    def rows_of(self, block: IntArray) -> IntArray:
+        """Rows of `ground_km2` of blocks that are given by their labels."""
+        order = np.argsort(self.block_names)
+        return np.asarray(order[np.searchsorted(self.block_names, block, sorter=order)])
+
+    @property
+    def false_counts(self) -> FloatArray:
+        """(block, class) false alarms by slope class."""
+        counts = np.zeros(self.ground_km2.shape)
+        rows = self.rows_of(self.false_block)
+        np.add.at(counts, (rows, slope_class(self.false_slope_deg)), 1.0)
+        return counts
+
 
 def calibrate(
     matched: ObjectMatching,

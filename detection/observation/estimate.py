@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import special
 
-from detection.observation.calibration import SLOPE_EDGES_DEG, Calibration, slope_class
+from detection.observation.calibration import SLOPE_EDGES_DEG, Calibration
 from detection.observation.model import (
     NAMES,
     ObservationModel,
@@ -124,7 +124,7 @@ def estimate(
         )  # fmt: skip
     drawn = draw_blocks(np.arange(n_blocks), draws=draws, rng=rng, unit="held-out block")
     times = np.concatenate([np.ones((1, n_blocks)), drawn.multiplicity])
-    place = np.searchsorted(c.block_names, c.block)
+    place = c.rows_of(c.block)
     weights = times[:, place]
     x, found = size_coordinate(c.reference_m2), c.found
     one = np.ones_like(x)
@@ -230,15 +230,12 @@ def _ratio(
 
 def _false(c: Calibration, times: FloatArray) -> dict[str, FloatArray]:
     classes = len(SLOPE_EDGES_DEG) - 1
-    counts = np.zeros((len(c.block_names), classes))
-    place = np.searchsorted(c.block_names, c.false_block)
-    np.add.at(counts, (place, slope_class(c.false_slope_deg)), 1.0)
     edges = np.minimum(np.asarray(SLOPE_EDGES_DEG), 50.0)
     middle = slope_coordinate(0.5 * (edges[:-1] + edges[1:]))
     design = np.stack([np.ones(classes), middle], axis=1)[:, : 2 if c.with_terrain else 1]
-    beta = poisson_many(design, times @ counts, times @ c.ground_km2)
+    beta = poisson_many(design, times @ c.false_counts, times @ c.ground_km2)
     excess = np.log(np.maximum(c.false_m2 / c.minimum_m2, 1.0 + 1e-6))
-    w = times[:, place]
+    w = times[:, c.rows_of(c.false_block)]
     # Two alarms of the usual size (a factor e above the minimum, exponential) stand in for none.
     n = w.sum(axis=1) + 2.0
     mean = (w @ excess + 2.0) / n

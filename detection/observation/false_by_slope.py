@@ -16,11 +16,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-import numpy as np
-
-from detection.observation.calibration import SLOPE_EDGES_DEG, Calibration, slope_class
+from detection.observation.calibration import SLOPE_EDGES_DEG, Calibration
 from detection.observation.emulate import class_slopes_deg
-from detection.observation.model import ObservationModel, false_rate_of
+from detection.observation.model import ObservationModel
 from stats.case_arrays import FloatArray
 from stats.sizes.rates import number_rate
 
@@ -36,6 +34,7 @@ class SlopeRate:
     Attributes:
         low_deg: lower end of the class.
         high_deg: upper end.
+        middle_deg: slope that stands for the class.
         ground_km2: ground of the class that was looked at.
         share: of all the ground [-].
         count: false alarms on it.
@@ -47,6 +46,7 @@ class SlopeRate:
 
     low_deg: float
     high_deg: float
+    middle_deg: float
     ground_km2: float
     share: float
     count: int
@@ -66,11 +66,8 @@ def false_by_slope(
         model: detection error, of these blocks or of others.
         level: nominal coverage of the intervals.
     """
-    rows = np.searchsorted(np.sort(found.block_names), found.false_block)
-    rows = np.argsort(found.block_names)[rows]
-    counts = np.zeros_like(found.ground_km2)
-    np.add.at(counts, (rows, slope_class(found.false_slope_deg)), 1.0)
-    expected = false_rate_of(model.named(), class_slopes_deg())
+    counts, middle_deg = found.false_counts, class_slopes_deg()
+    expected = model.false_rate_per_km2(middle_deg)
     whole = float(found.ground_km2.sum())
     rates = []
     for k, (low_deg, high_deg) in enumerate(pairwise(SLOPE_EDGES_DEG)):
@@ -83,9 +80,10 @@ def false_by_slope(
         )  # fmt: skip
         rates.append(
             SlopeRate(
-                low_deg=low_deg, high_deg=high_deg, ground_km2=float(ground.sum()),
-                share=float(ground.sum()) / whole, count=int(counts[:, k].sum()), rate=rate.value,
-                low=rate.low, high=rate.high, expected=float(expected[k]),
+                low_deg=low_deg, high_deg=high_deg, middle_deg=float(middle_deg[k]),
+                ground_km2=float(ground.sum()), share=float(ground.sum()) / whole,
+                count=int(counts[:, k].sum()), rate=rate.value, low=rate.low, high=rate.high,
+                expected=float(expected[k]),
             )
         )  # fmt: skip
     return tuple(rates)
@@ -99,6 +97,7 @@ def overdispersion(counts: FloatArray, ground_km2: FloatArray) -> float:
         ground_km2: (block,) ground that was looked at; blocks without any are left out.
 
     Example:
+        >>> import numpy as np
         >>> ground = np.full(4, 2.0)
         >>> overdispersion(np.array([3.0, 2.0, 4.0, 3.0]), ground)
         1.0

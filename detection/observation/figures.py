@@ -100,9 +100,8 @@ def _false(ax: Any, model: ObservationModel, c: Calibration) -> None:
     _band(ax, slope, rates, COLOURS[0])
     counted = false_by_slope(c, model)
     for one in counted:
-        middle = 0.5 * (one.low_deg + min(one.high_deg, float(slope[-1])))
-        ax.plot([middle, middle], [one.low, one.high], color=COLOURS[0], linewidth=0.8)
-        ax.plot([middle], [one.rate], "o", color=COLOURS[0], markersize=3.5)
+        ax.plot([one.middle_deg] * 2, [one.low, one.high], color=COLOURS[0], linewidth=0.8)
+        ax.plot([one.middle_deg], [one.rate], "o", color=COLOURS[0], markersize=3.5)
     # The interval of almost no ground reaches far above all that matters.
     highest = max(one.high for one in counted if one.share > LEAST_SHARE)
     ax.set_ylim(0.0, 1.1 * max(highest, float(np.quantile(rates, 0.95, axis=0).max())))

@@ -92,11 +92,9 @@ def open_netcdf_source(
         DataError: undecodable file, no such variable, irregular axes.
     """
     expected = "a CF netCDF raster with regular axes"
-    options: dict[str, Any] = {}
     with ExitStack() as stack:
         file = None
         if not classic:
-            options["driver_kwds"] = {"rdcc_nbytes": CHUNK_CACHE_BYTES}
             with decoding(path, expected):
                 file = stack.enter_context(h5py.File(path, "r", rdcc_nbytes=CHUNK_CACHE_BYTES))
                 # h5netcdf leaves a noisy half-open object behind where these two steps fail.
@@ -110,12 +108,12 @@ def open_netcdf_source(
                 decode_times=False,
                 decode_coords=False,
                 cache=False,
-                **options,
             )
             stack.callback(dataset.close)
             source = NetcdfSource(dataset, path, variable)
             # Windows of one chunk come one after another. HDF5 keeps a decoded chunk as long as its
-            # variable is open, and h5netcdf opens and closes it for each window: hold it open.
+            # variable is open, and h5netcdf opens and closes it for each window: hold it open, in a
+            # file whose cache then serves both.
             held = None if file is None else file[source.variable]
         yield source
         del held

@@ -162,26 +162,35 @@ class GdalSource:
         else:
             stack = [dataset.read(band, window=gdal_window) for band in bands]
         found: list[tuple[AnyArray, BoolArray | None]] = []
-        for band, values in zip(bands, stack, strict=True):
-            mask = self._mask(band, gdal_window)
+        for values, mask in zip(stack, self._masks(bands, gdal_window), strict=True):
             if self._south_up:
                 values, mask = values[::-1], None if mask is None else mask[::-1]
             found.append((values, mask))
         return found
 
-    def _mask(self, band: int, window: Window) -> BoolArray | None:
+    def _masks(self, bands: Sequence[int], window: Window) -> list[BoolArray | None]:
         """What the file's own mask or alpha band says of a window, rows as they are stored."""
-        dataset, mask = self._dataset, None
-        flags = dataset.mask_flag_enums[band - 1]
-        if MaskFlags.per_dataset in flags and MaskFlags.alpha not in flags:
-            mask = dataset.read_masks(band, window=window) > 0
+        dataset, alpha, alpha_band = self._dataset, None, None
         # GDAL forgets the alpha band where a nodata value is set too: ask for it by colour.
         if ColorInterp.alpha in dataset.colorinterp:
             alpha_band = dataset.colorinterp.index(ColorInterp.alpha) + 1
-            if alpha_band != band:
+            if set(bands) != {alpha_band}:
                 alpha = dataset.read(alpha_band, window=window) > 0
+        # One mask serves all bands of a dataset, and so does alpha: each is read once.
+        masked = [band for band in bands if self._has_mask(band)]
+        own = dataset.read_masks(masked[0], window=window) > 0 if masked else None
+        found: list[BoolArray | None] = []
+        for band in bands:
+            mask = own if band in masked else None
+            if alpha is not None and band != alpha_band:
                 mask = alpha if mask is None else mask & alpha
-        return mask
+            found.append(mask)
+        return found
+
+    def _has_mask(self, band: int) -> bool:
+        """Whether the file holds a mask of its own, other than alpha, that covers a band."""
+        flags = self._dataset.mask_flag_enums[band - 1]
+        return MaskFlags.per_dataset in flags and MaskFlags.alpha not in flags
 
 
 def _existing(path: PathLike) -> str:
@@ -288,9 +297,7 @@ def read_windows(
     info = source.info
     with decoding(info.path, f"{info.dtype} values in rows {window.row0}-{window.row1}"):
         read = source.read_raw(window, bands)
-    read.reverse()
-    for band in bands:
-        raw, mask = read.pop()
+    for band, (raw, mask) in zip(bands, read, strict=True):
         if raw.shape != window.shape or raw.dtype.kind not in "iufb":
             raise DataError(
                 info.path,
